@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import BPF
+import Dataplane
+import Foundation
+import Logging
+import ModuleCompiler
+
+/// What one more module in a chain costs a packet, beside the original Hover's way to reach it.
+struct HopBench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hop", abstract: "ns a hop, 0 to 32 hops: Hover's constant slots beside next-hop lookups.")
+
+    /// The longest chain: the kernel lets a packet make 33 tail calls.
+    private static let lengths = [0, 1, 2, 4, 8, 16, 32]
+    private static let rounds = 9
+    private static let repetitions: UInt32 = 200_000
+
+    func run() async throws {
+        let root = "/sys/fs/bpf/hover-bench-\(getpid())"
+        if !BPFFileSystem.isMounted(at: "/sys/fs/bpf") {
+            try BPFFileSystem.mount(at: "/sys/fs/bpf")
+        }
+        let plain = try await Chain(longest: 32, counters: false, root: root + "-plain")
+        let counted = try await Chain(longest: 32, counters: true, root: root + "-counted")
+        let peer = try NextHopChain(longest: 32)
+        var report = Report(bench: "hop", ours: "hover", peer: "next-hop lookup")
+        do {
+            try await measure(plain, counted, peer, into: &report)
+        } catch {
+            try await plain.remove()
+            try await counted.remove()
+            throw error
+        }
+        try await plain.remove()
+        try await counted.remove()
+        try report.finish()
+    }
+
+    private func measure(
+        _ plain: Chain, _ counted: Chain, _ peer: NextHopChain, into report: inout Report
+    ) async throws {
+        let packet = [UInt8](repeating: 0, count: 12) + [8, 0] + [UInt8](repeating: 0, count: 50)
+        var times: [Int: (plain: Double, counted: Double, peer: Double)] = [:]
+        for length in Self.lengths {
+            try await plain.setLength(length)
+            try await counted.setLength(length)
+            try peer.setLength(length)
+            var figures: (plain: [Double], counted: [Double], peer: [Double]) = ([], [], [])
+            for _ in 0..<Self.rounds {
+                figures.plain.append(try time(plain.entry, packet))
+                figures.counted.append(try time(counted.entry, packet))
+                figures.peer.append(try time(peer.entry, packet))
+            }
+            times[length] = (median(figures.plain), median(figures.counted), median(figures.peer))
+        }
+        guard let none = times[0] else { return }
+        report.add("0 hops, a packet", ours: none.plain, peer: none.peer, unit: "ns", better: .lower)
+        for length in Self.lengths.dropFirst() {
+            guard let some = times[length] else { continue }
+            report.add(
+                "\(length) hops, each", ours: (some.plain - none.plain) / Double(length),
+                peer: (some.peer - none.peer) / Double(length), unit: "ns", better: .lower,
+                bar: length <= 8 ? .ratio(0.125) : nil)
+        }
+        for length in Self.lengths.dropFirst() {
+            guard let some = times[length] else { continue }
+            report.add(
+                "\(length) hops with counters, each", ours: (some.counted - none.counted) / Double(length),
+                peer: (some.peer - none.peer) / Double(length), unit: "ns", better: .lower)
+        }
+    }
+
+    private func time(_ program: BPFProgram, _ packet: [UInt8]) throws -> Double {
+        Double(try program.testRun(data: packet, repeat: Int(Self.repetitions)).duration)
+    }
+}
+
+/// Modules in a row, as `hoverd` would load and link them: out of port 2 of each into port 1 of the next.
+private struct Chain {
+    private let dataplane: Dataplane
+    private let count: Int
+    /// The program that receives on port 1 of the first module.
+    let entry: BPFProgram
+
+    init(longest: Int, counters: Bool, root: String) async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let compiler = ModuleCompiler(
+            clang: try ClangInstallation.find(environment: environment),
+            includeDirectory: try findIncludeDirectory(environment: environment))
+        let object = try await compiler.compile(try source("forward.c"), file: "forward.c").object
+        count = longest + 1
+        dataplane = try Dataplane(layout: PinLayout(root: root), logger: Logger(label: "bench"))
+        for number in 0..<count {
+            let image = ModuleImage(
+                object: object, number: UInt32(number + 1), isPolicy: false, maxPort: 2, config: [:],
+                counters: counters)
+            _ = try await dataplane.loadModule("m:\(number)", image: image)
+            try await dataplane.loadPort(1, ofModule: "m:\(number)")
+            try await dataplane.loadPort(2, ofModule: "m:\(number)")
+        }
+        entry = try BPFProgram(pinned: root + "/modules/0/ports/1")
+    }
+
+    /// Links the first modules so that a packet makes `hops` hops and is dropped in the last one.
+    func setLength(_ hops: Int) async throws {
+        for number in 0..<count - 1 {
+            let next = Target.port(module: "m:\(number + 1)", number: 1)
+            try await dataplane.wire(.port(module: "m:\(number)", number: 2), to: number < hops ? next : nil)
+        }
+    }
+
+    func remove() async throws {
+        try await dataplane.clear()
+    }
+}
+
+/// The same with the original Hover's way from module to module.
+private struct NextHopChain {
+    private let ways: [BPFMap]
+    let entry: BPFProgram
+
+    init(longest: Int) throws {
+        let modules = try BPFMap(create: .programArray, name: "modules", keySize: 4, valueSize: 4, maxEntries: 64)
+        var ways: [BPFMap] = []
+        var programs: [BPFProgram] = []
+        for number in 1...longest + 1 {
+            let object = try BPFObject(bytes: HopsObject.bytes, name: "hops")
+            for map in object.maps where map.name == "modules" {
+                try map.reuse(modules)
+            }
+            try object.load()
+            for map in object.maps where map.name == "ways" {
+                ways.append(try map.map)
+            }
+            for program in object.programs {
+                if program.name == "hop" {
+                    try modules.set(program: program.program, at: UInt32(number))
+                } else if number == 1 {
+                    programs.append(try program.program)
+                }
+            }
+        }
+        self.ways = ways
+        entry = programs[0]
+    }
+
+    func setLength(_ hops: Int) throws {
+        for (index, map) in ways.enumerated() {
+            let next = index < hops ? UInt32(index + 2) << 16 | 1 : 0
+            let value = withUnsafeBytes(of: next.littleEndian) { Array($0) } + [UInt8](repeating: 0, count: 12)
+            try map.set(value, for: [2, 0, 0, 0])
+        }
+    }
+}

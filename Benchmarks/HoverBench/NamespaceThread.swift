@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+
+/// Runs `body` in another network namespace, on a thread of its own that ends with it.
+func inNamespace<Result: Sendable>(
+    _ name: String, _ body: @Sendable @escaping () throws -> Result
+) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread { continuation.resume(with: Swift.Result { try enter(name, body) }) }.start()
+    }
+}
+
+private func enter<Result>(_ name: String, _ body: () throws -> Result) throws -> Result {
+    let file = open("/run/netns/\(name)", O_RDONLY | O_CLOEXEC)
+    guard file >= 0, setns(file, CLONE_NEWNET) == 0 else {
+        throw CommandFailure(command: ["enter", name], status: String(cString: strerror(errno)), output: "")
+    }
+    close(file)
+    return try body()
+}

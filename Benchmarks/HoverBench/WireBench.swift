@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import BPF
+import Foundation
+import HoverAPI
+import TestSupport
+
+/// TCP through one trivial module between two namespaces, beside a program that only redirects.
+struct WireBench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wire", abstract: "Gbit/s of one TCP stream through one module, beside bare bpf_redirect_peer.")
+
+    @Option(help: "Runs of each, alternating.")
+    var rounds = 7
+
+    @Option(help: "Seconds of each run.")
+    var seconds = 3
+
+    func run() async throws {
+        var report = Report(bench: "wire", ours: "hover", peer: "bare redirect_peer")
+        try await HoverDaemon.with { daemon in
+            let left = try await daemon.network.addHost("left", address: "10.0.0.1/24")
+            let right = try await daemon.network.addHost("right", address: "10.0.0.2/24")
+            let module = try await daemon.client.createModule(
+                ModuleRequest(name: "forward", type: "bpf/forward", source: try source("forward.c"), ports: 2))
+            try await withServer(on: right) {
+                for offloads in ["on", "off"] {
+                    for host in [left, right] {
+                        try await host.run("ethtool", "-K", "eth0", "tso", offloads, "gso", offloads, "gro", offloads)
+                        try await daemon.network.run(
+                            "ethtool", "-K", host.interface, "tso", offloads, "gso", offloads, "gro", offloads)
+                    }
+                    let figures = try await compare(daemon, module.id, from: left)
+                    report.add(
+                        "1 TCP stream, offloads \(offloads)", ours: median(figures.ours), peer: median(figures.peer),
+                        unit: "Gbit/s", better: .higher, bar: .ratio(0.97))
+                }
+            }
+        }
+        try report.finish()
+    }
+
+    private func compare(
+        _ daemon: HoverDaemon, _ module: String, from left: Host
+    ) async throws -> (ours: [Double], peer: [Double]) {
+        var ours: [Double] = []
+        var peer: [Double] = []
+        for round in 0..<rounds {
+            // Which of the two comes first alternates too.
+            for isOurs in round.isMultiple(of: 2) ? [true, false] : [false, true] {
+                if isOurs {
+                    _ = try await daemon.client.createLink(
+                        from: LinkEnd(node: "i:left"), to: LinkEnd(node: module, port: 1))
+                    _ = try await daemon.client.createLink(
+                        from: LinkEnd(node: module, port: 2), to: LinkEnd(node: "i:right"))
+                    ours.append(try await throughput(from: left))
+                    for link in try await daemon.client.links() {
+                        try await daemon.client.deleteLink(link.id)
+                    }
+                } else {
+                    let links = try await attachBare(in: daemon.network)
+                    peer.append(try await throughput(from: left))
+                    withExtendedLifetime(links) {}
+                }
+            }
+        }
+        return (ours, peer)
+    }
+
+    /// The bare programs, attached to both interfaces until the links are let go.
+    private func attachBare(in network: Network) async throws -> [BPFLink] {
+        let left = try await index(of: "left", in: network)
+        let right = try await index(of: "right", in: network)
+        return try await inNamespace(network.namespace) {
+            [
+                try attach(to: left, redirectingTo: right),
+                try attach(to: right, redirectingTo: left),
+            ]
+        }
+    }
+
+    private func index(of interface: String, in network: Network) async throws -> UInt32 {
+        let shown = try await network.ip("-o", "link", "show", "dev", interface)
+        guard let number = shown.split(separator: ":").first.flatMap({ UInt32($0) }) else {
+            throw CommandFailure(command: ["ip", "link", "show", interface], status: "no index", output: shown)
+        }
+        return number
+    }
+
+    private func throughput(from host: Host) async throws -> Double {
+        let printed = try await host.run("iperf3", "-J", "-c", "10.0.0.2", "-t", "\(seconds)", "-O", "0.5")
+        let answer = try JSONDecoder().decode(IperfReport.self, from: Data(printed.utf8))
+        return answer.end.sum_received.bits_per_second / 1e9
+    }
+
+    private func withServer(on host: Host, _ body: () async throws -> Void) async throws {
+        let pidFile = "/tmp/\(host.namespace)-iperf3.pid"
+        try await host.run("iperf3", "-s", "-D", "-I", pidFile)
+        defer {
+            // iperf3 ends the file with a zero byte.
+            let text = (try? String(contentsOfFile: pidFile, encoding: .utf8)) ?? ""
+            if let process = Int32(text.prefix { $0.isNumber }) {
+                kill(process, SIGTERM)
+            }
+            try? FileManager.default.removeItem(atPath: pidFile)
+        }
+        try await wait(for: "iperf3") { FileManager.default.fileExists(atPath: pidFile) }
+        try await body()
+    }
+}
+
+/// What the bench reads of iperf3's JSON.
+private struct IperfReport: Decodable {
+    struct End: Decodable {
+        struct Sum: Decodable {
+            let bits_per_second: Double
+        }
+        let sum_received: Sum
+    }
+    let end: End
+}
+
+private func attach(to interface: UInt32, redirectingTo other: UInt32) throws -> BPFLink {
+    let object = try BPFObject(bytes: BareObject.bytes, name: "bare")
+    for program in object.programs {
+        var instructions = program.instructions
+        for index in instructions.indices where instructions[index].imm == 0x5200_0001 {
+            instructions[index].imm = Int32(bitPattern: other)
+            instructions[index + 1].imm = 0
+        }
+        try program.setInstructions(instructions)
+    }
+    try object.load()
+    guard let program = object.programs.first else { throw CommandFailure(command: [], status: "", output: "") }
+    return try BPFLink(tcx: .ingress, interfaceIndex: interface, program: program.program)
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+DESTDIR ?=
+BENCH ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench format lint install clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+build: ## Build hoverd and hoverctl (debug)
+	@scripts/build
+
+demo: build ## Chain two uploaded C modules between two namespaces, and ping across (root)
+	@scripts/install-packages run
+	@scripts/isolate scripts/demo
+
+test: ## Run all tests (root); TESTS=regex for some
+	@scripts/test $(TESTS)
+
+bench: ## Run all benchmarks (root); BENCH=name for one
+	@scripts/bench $(BENCH)
+
+format: ## Format Swift and C in place
+	@scripts/format
+
+lint: ## Check formatting, shell scripts and what is committed
+	@scripts/lint
+
+install: ## Install binaries, headers, systemd unit, completions; PREFIX=/usr/local DESTDIR=
+	@scripts/install "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## Remove what was built
+	rm -rf .build .venv

@@ -1,0 +1,146 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+    name: "hover",
+    products: [
+        .executable(name: "hoverd", targets: ["hoverd"]),
+        .executable(name: "hoverctl", targets: ["hoverctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // System libraries and shims, no logic.
+        .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
+        .systemLibrary(name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-route-3-dev"])]),
+
+        // The kernel, typed.
+        .target(name: "TypedValue", swiftSettings: strict),
+        .target(name: "BPF", dependencies: ["CLibBPF", "TypedValue"], swiftSettings: strict),
+        .target(name: "Netlink", dependencies: ["CNetlink"], swiftSettings: strict),
+
+        // C source to eBPF object.
+        .target(
+            name: "ModuleCompiler",
+            dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+            swiftSettings: strict),
+        .executableTarget(name: "EmbedDataplane", path: "Plugins/EmbedDataplane", swiftSettings: strict),
+        .plugin(name: "CompileDataplane", capability: .buildTool(), dependencies: ["EmbedDataplane"]),
+
+        .target(
+            name: "Dataplane",
+            dependencies: [
+                "BPF", "Netlink", "TypedValue",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            exclude: ["interface.bpf.c"],
+            swiftSettings: strict,
+            plugins: ["CompileDataplane"]),
+        .target(
+            name: "Controller",
+            dependencies: [
+                "Dataplane", "ModuleCompiler", "BPF", "Netlink", "TypedValue",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
+        // Northbound.
+        .target(
+            name: "HoverAPI",
+            dependencies: [
+                "TypedValue",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "RESTServer",
+            dependencies: [
+                "Controller", "HoverAPI", "TypedValue",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "hoverd",
+            dependencies: [
+                "RESTServer", "Controller", "Dataplane", "HoverAPI", "ModuleCompiler",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "hoverctl",
+            dependencies: [
+                "HoverAPI", "TypedValue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+
+        // Tests and benches.
+        .target(
+            name: "TestSupport",
+            dependencies: ["HoverAPI", .product(name: "Subprocess", package: "swift-subprocess")],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        .executableTarget(
+            name: "HoverBench",
+            dependencies: [
+                "BPF", "Dataplane", "HoverAPI", "ModuleCompiler", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/HoverBench",
+            exclude: ["hops.bpf.c", "bare.bpf.c", "forward.c", "fifty.c"],
+            swiftSettings: strict,
+            plugins: ["CompileDataplane"]),
+        .testTarget(name: "TypedValueTests", dependencies: ["TypedValue"], swiftSettings: strict),
+        .testTarget(
+            name: "BPFTests", dependencies: ["BPF", "TypedValue"], resources: [.copy("Fixtures")],
+            swiftSettings: strict),
+        .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
+        .testTarget(name: "ModuleCompilerTests", dependencies: ["ModuleCompiler"], swiftSettings: strict),
+        .testTarget(
+            name: "DataplaneTests",
+            dependencies: [
+                "Dataplane", "BPF", "ModuleCompiler", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "ControllerTests", dependencies: ["Controller", "Dataplane", "Netlink"], swiftSettings: strict),
+        .testTarget(
+            name: "RESTServerTests",
+            dependencies: [
+                "RESTServer", "HoverAPI", .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HoverAPITests",
+            dependencies: [
+                "HoverAPI", .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "HoverctlTests", dependencies: ["hoverctl", "HoverAPI"], swiftSettings: strict),
+        .testTarget(
+            name: "HoverdTests", dependencies: ["hoverd", "hoverctl", "HoverAPI", "TypedValue", "TestSupport"],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+import Foundation
+import ModuleCompiler
+
+extension Controller {
+    /// All modules in the order of their creation, then the Linux bridges.
+    public func modules() async throws(HoverError) -> [ModuleState] {
+        try await exclusively { () async throws(HoverError) in
+            try await self.refreshInterfaces()
+            var states: [ModuleState] = []
+            for module in self.model.modules.values.sorted(by: { $0.number < $1.number }) {
+                states.append(try await self.state(of: module))
+            }
+            return states + self.bridges()
+        }
+    }
+
+    /// One module, by its id or its display name.
+    ///
+    /// - Throws: `.notFound`; `.conflict` for a name that several modules have.
+    public func module(_ reference: String) async throws(HoverError) -> ModuleState {
+        try await exclusively { () async throws(HoverError) in
+            if self.isBridge(reference) {
+                try await self.refreshInterfaces()
+                guard let bridge = self.bridges().first(where: { $0.id == reference }) else {
+                    throw HoverError(
+                        .notFound, "there is no bridge \(reference.dropFirst(2)): `ip link show type bridge` lists them")
+                }
+                return bridge
+            }
+            return try await self.state(of: self.model.resolve(module: reference))
+        }
+    }
+
+    /// Compiles (unless it comes as an object), checks, and loads a module. It receives packets once it is linked.
+    ///
+    /// - Throws: `.compile`, `.object` or `.verifier` for code that is refused, `.tooLarge` for a source over 1 MiB,
+    ///   `.invalid` for anything else in the specification, `.kernel`.
+    public func createModule(_ specification: ModuleSpecification) async throws(HoverError) -> ModuleState {
+        try specification.check()
+        let code = try await compile(specification.code)
+        return try await exclusively { () async throws(HoverError) in
+            let isPolicy = specification.kind == .policy
+            let tags = isPolicy ? try self.model.resolve(tags: specification.tags) : specification.tags
+            let module = ModuleRecord(
+                id: "m:" + UUID().uuidString.lowercased(), number: self.nextNumber, name: specification.name,
+                kind: specification.kind, tags: tags, source: code.source, warnings: code.warnings,
+                config: specification.config, maxPort: specification.maxPorts,
+                ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [])
+            let image = ModuleImage(
+                object: code.object, number: module.number, isPolicy: isPolicy, maxPort: module.maxPort,
+                config: module.config, counters: specification.counters)
+            self.nextNumber += 1
+            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try model.planCreation(of: module, image: image, in: &plan)
+            }
+            return try await self.state(of: self.model.modules[module.id] ?? module)
+        }
+    }
+
+    /// Changes a module's display name and tags; nil leaves them.
+    public func updateModule(
+        _ reference: String, name: String?, tags: [String]?
+    ) async throws(HoverError) -> ModuleState {
+        try await exclusively { () async throws(HoverError) in
+            let module = try self.writable(reference)
+            if let name {
+                try ModuleSpecification.check(name: name)
+            }
+            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+                let isPolicy = module.kind == .policy
+                let resolved = try tags.map { (tags) throws(HoverError) in
+                    isPolicy ? try model.resolve(tags: tags) : tags
+                }
+                try model.planUpdate(
+                    of: module, name: name ?? module.name, tags: resolved ?? module.tags, in: &plan)
+            }
+            return try await self.state(of: self.model.modules[module.id] ?? module)
+        }
+    }
+
+    /// Deletes a module. Its links go too, and policies no longer tag it.
+    public func deleteModule(_ reference: String) async throws(HoverError) {
+        try await exclusively { () async throws(HoverError) in
+            let module = try self.writable(reference)
+            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try model.planDeletion(of: module, in: &plan)
+            }
+        }
+    }
+
+    /// Gives a module the lowest port that it does not have yet.
+    ///
+    /// - Throws: `.conflict` when it has all that it can have; `.invalid` for a policy.
+    public func addPort(to reference: String) async throws(HoverError) -> PortState {
+        try await exclusively { () async throws(HoverError) in
+            let module = try self.writable(reference)
+            guard module.kind == .forward else {
+                throw HoverError(.invalid, "module \(module.id) is a policy and has no ports: give it tags")
+            }
+            guard let number = (1...module.maxPort).first(where: { !module.ports.contains($0) }) else {
+                throw HoverError(
+                    .conflict, "module \(module.id) has all its \(module.maxPort) ports: create it with more (max_ports)"
+                )
+            }
+            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try model.planPort(number, ofModule: module.id, in: &plan)
+            }
+            return PortState(number: number, peer: nil, rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0)
+        }
+    }
+
+    private func compile(
+        _ code: ModuleSpecification.Code
+    ) async throws(HoverError) -> (object: [UInt8], source: String?, warnings: String) {
+        switch code {
+        case .object(let object):
+            return (object, nil, "")
+        case .source(let source, let file):
+            do throws(CompileError) {
+                let compiled = try await compiler.compile(source, file: file)
+                return (compiled.object, source, compiled.output)
+            } catch {
+                throw HoverError(error)
+            }
+        }
+    }
+
+    func isBridge(_ reference: String) -> Bool { reference.hasPrefix("b:") }
+
+    private func writable(_ reference: String) throws(HoverError) -> ModuleRecord {
+        guard !isBridge(reference) else {
+            throw HoverError(.invalid, "\(reference) is a Linux bridge, which hover only shows: use `ip link`")
+        }
+        return try model.resolve(module: reference)
+    }
+
+    private func bridges() -> [ModuleState] {
+        model.interfaces.values.filter { $0.interface.kind == "bridge" }.sorted { $0.index < $1.index }.map { record in
+            ModuleState(
+                id: "b:" + record.interface.name, name: record.interface.name, kind: .bridge, tags: [], ports: [],
+                drops: [:], config: [:], number: 0, warnings: "", source: nil)
+        }
+    }
+
+    private func state(of module: ModuleRecord) async throws(HoverError) -> ModuleState {
+        let count: ModuleCount
+        do throws(DataplaneError) {
+            count = try await dataplane.counters(ofModule: module.id)
+        } catch {
+            throw HoverError(error)
+        }
+        let ports = module.ports.map { number in
+            let counted = count.ports.indices.contains(number) ? count.ports[number] : PortCount()
+            return PortState(
+                number: number, peer: peer(of: .port(module: module.id, number: number)),
+                rxPackets: counted.rxPackets, rxBytes: counted.rxBytes, txPackets: counted.txPackets,
+                txBytes: counted.txBytes)
+        }
+        return ModuleState(
+            id: module.id, name: module.name, kind: module.kind, tags: module.tags, ports: ports,
+            drops: Dictionary(uniqueKeysWithValues: count.drops.map { ($0.key.name, $0.value) }),
+            config: module.config, number: module.number, warnings: module.warnings, source: module.source)
+    }
+
+    private func peer(of end: Endpoint) -> Endpoint? {
+        guard let id = model.link(at: end), let link = model.links[id] else { return nil }
+        return link.from == end ? link.to : link.from
+    }
+}
+
+extension ModuleSpecification {
+    /// The most ports that a module can have: its counters must fit into one per-CPU value of the kernel's, 32 KiB
+    /// (PCPU_MIN_UNIT_SIZE, include/linux/percpu.h).
+    public static let portLimit = 1000
+
+    func check() throws(HoverError) {
+        try Self.check(name: name)
+        guard kind != .bridge else {
+            throw HoverError(
+                .invalid, "a bridge is made with `ip link add name … type bridge`; hover then shows it")
+        }
+        guard (1...Self.portLimit).contains(maxPorts) else {
+            throw HoverError(.invalid, "max_ports is \(maxPorts), and can be 1 to \(Self.portLimit)")
+        }
+        guard kind == .forward || ports == 0 else {
+            throw HoverError(.invalid, "ports is \(ports), and a policy has none: leave it out")
+        }
+        guard (0...maxPorts).contains(ports) else {
+            throw HoverError(.invalid, "ports is \(ports), and can be 0 to \(maxPorts), which max_ports says")
+        }
+    }
+
+    /// A name is for people and for command lines, and must not look like an id.
+    static func check(name: String) throws(HoverError) {
+        guard !name.isEmpty, name.utf8.count <= 128, !name.unicodeScalars.contains(where: { $0.properties.isControl })
+        else {
+            throw HoverError(.invalid, "a module's name has 1 to 128 bytes, none of them control characters")
+        }
+        guard !["m:", "i:", "b:", "l:"].contains(where: { name.hasPrefix($0) }) else {
+            throw HoverError(.invalid, "the name \(name) begins like an id: take another one")
+        }
+    }
+}
+
+extension Unicode.Scalar.Properties {
+    fileprivate var isControl: Bool { generalCategory == .control }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+import Logging
+import ModuleCompiler
+import Netlink
+
+/// The one writer. Every change is planned on the model as data, executed in the kernel with undo, and only then in
+/// force for who asks; changes and questions wait for each other, so nobody sees half a change.
+public actor Controller {
+    var model = Model()
+    let dataplane: Dataplane
+    let compiler: ModuleCompiler
+    let logger: Logger
+    /// The number of the next module.
+    var nextNumber: UInt32 = 1
+
+    private var isBusy = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    /// - Parameters:
+    ///   - dataplane: empty, and used by nobody else.
+    ///   - compiler: for modules that come as C source.
+    public init(dataplane: Dataplane, compiler: ModuleCompiler, logger: Logger) {
+        self.dataplane = dataplane
+        self.compiler = compiler
+        self.logger = logger
+    }
+
+    /// Takes in the interfaces that there are, then follows their changes until the task is cancelled.
+    public func followInterfaces() async throws(HoverError) {
+        let followed: (watcher: InterfaceWatcher, initial: [NetworkInterface], events: AsyncStream<[InterfaceEvent]>)
+        do {
+            followed = try InterfaceWatcher.start()
+        } catch {
+            throw HoverError(.kernel, "\(error)")
+        }
+        defer { followed.watcher.stop() }
+        await exclusively { for interface in followed.initial { await self.takeIn(interface) } }
+        for await events in followed.events {
+            await exclusively { for event in events { await self.takeIn(event) } }
+        }
+    }
+
+    /// Removes all that Hover has in the kernel.
+    public func shutDown() async throws(HoverError) {
+        try await exclusively { () async throws(HoverError) in
+            do {
+                try await self.dataplane.clear()
+            } catch {
+                throw HoverError(.kernel, "\(error)")
+            }
+            self.model = Model()
+        }
+    }
+
+    /// Runs `body` while no other change or question runs; first come, first served.
+    func exclusively<Result: Sendable, Failure: Error>(
+        _ body: () async throws(Failure) -> Result
+    ) async throws(Failure) -> Result {
+        if isBusy {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+        isBusy = true
+        defer {
+            if waiting.isEmpty {
+                isBusy = false
+            } else {
+                waiting.removeFirst().resume()
+            }
+        }
+        return try await body()
+    }
+
+    /// Plans a change, carries it out, and keeps it; or leaves everything as it was and throws.
+    @discardableResult
+    func change<Result: Sendable>(
+        _ planning: (inout Model, inout Plan) throws(HoverError) -> Result
+    ) async throws(HoverError) -> Result {
+        var plan = Plan()
+        do throws(HoverError) {
+            let result = try planning(&model, &plan)
+            try await execute(plan)
+            return result
+        } catch {
+            model.rollBack(plan)
+            throw error
+        }
+    }
+
+    private func execute(_ plan: Plan) async throws(HoverError) {
+        guard !plan.isEmpty else { return }
+        do throws(DataplaneError) {
+            let loaded = try await dataplane.execute(plan)
+            for (id, tables) in loaded {
+                guard var module = model.modules[id] else { continue }
+                module.tables = tables
+                var kept = Plan()
+                model.set(.module(id, module), in: &kept)
+            }
+        } catch {
+            throw HoverError(error)
+        }
+    }
+}
+
+extension HoverError {
+    init(_ error: DataplaneError) {
+        switch error {
+        case .notAModule(let reason): self.init(.object, reason)
+        case .configuration(let reason): self.init(.invalid, reason)
+        case .kernel(let reason): self.init(.kernel, reason)
+        case .verifier(let error):
+            let place = error.location.map {
+                SourceDiagnostic(
+                    file: $0.file, line: $0.line, column: $0.column, severity: "error", message: error.summary)
+            }
+            self.init(
+                .verifier, "the kernel's verifier refused the module: \(error.summary)",
+                diagnostics: place.map { [$0] } ?? [], log: error.log)
+        }
+    }
+
+    init(_ error: CompileError) {
+        let places = error.diagnostics.map {
+            SourceDiagnostic(
+                file: $0.file, line: $0.line, column: $0.column, severity: $0.severity, message: $0.message)
+        }
+        let kind: Kind = error.kind == .sourceTooLarge ? .tooLarge : .compile
+        self.init(kind, error.message, diagnostics: places, log: error.output)
+    }
+}

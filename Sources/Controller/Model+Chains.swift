@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+
+extension Model {
+    /// The most policies on one direction of a link.
+    static let maxPolicies = 8
+
+    /// The policies on the way between two nodes, with the handler of each that is run.
+    ///
+    /// A policy that tags only the node that is entered runs its ingress handler; one that tags only the node that is
+    /// left, its egress handler; one that tags both sees nothing of what stays within its group. First all that are
+    /// entered, then all that are left, each in the order of their creation.
+    func policies(from: String, to: String) -> [(policy: String, handler: PolicyHandler)] {
+        let leaving = policies(tagging: from)
+        let entering = policies(tagging: to)
+        let byNumber = { (a: String, b: String) in (modules[a]?.number ?? 0) < (modules[b]?.number ?? 0) }
+        return entering.subtracting(leaving).sorted(by: byNumber).map { ($0, .ingress) }
+            + leaving.subtracting(entering).sorted(by: byNumber).map { ($0, .egress) }
+    }
+
+    /// The nodes of an edge, from and to; nil when the edge does not exist.
+    func ends(of edge: Edge) -> (from: String, to: String)? {
+        switch edge {
+        case .link(let id, let reversed):
+            guard let link = links[id] else { return nil }
+            return reversed ? (link.to.node, link.from.node) : (link.from.node, link.to.node)
+        case .member(let index, let direction):
+            guard let record = interfaces[index], let bridge = bridge(of: record) else { return nil }
+            let member = "i:" + record.interface.name
+            let name = "b:" + bridge.interface.name
+            return direction == .ingress ? (member, name) : (name, member)
+        }
+    }
+
+    /// Where an edge begins and ends in the kernel; nil when there is nothing to be wired: the edge does not exist, an
+    /// interface is gone, or a bridge's member has no policy and stays the kernel's alone.
+    private func slotAndTerminal(of edge: Edge) -> (head: Slot, terminal: Target)? {
+        switch edge {
+        case .link(let id, let reversed):
+            guard let link = links[id],
+                let head = slot(behind: reversed ? link.to : link.from),
+                let terminal = target(at: reversed ? link.from : link.to)
+            else { return nil }
+            return (head, terminal)
+        case .member(let index, let direction):
+            guard let record = interfaces[index], let ends = ends(of: edge),
+                linkAt(interface: record) == nil, !policies(from: ends.from, to: ends.to).isEmpty
+            else { return nil }
+            let head: Slot = direction == .ingress ? .ingress(interface: index) : .egress(interface: index)
+            return (head, .continue(interface: index))
+        }
+    }
+
+    private func linkAt(interface record: InterfaceRecord) -> String? {
+        link(at: .interface(record.interface.name))
+    }
+
+    private func slot(behind end: Endpoint) -> Slot? {
+        switch end {
+        case .port(let module, let number): .port(module: module, number: number)
+        case .interface(let name): interface(named: name).map { .ingress(interface: $0.index) }
+        }
+    }
+
+    private func target(at end: Endpoint) -> Target? {
+        switch end {
+        case .port(let module, let number): .port(module: module, number: number)
+        case .interface(let name): interface(named: name).map { .exit(interface: $0.index) }
+        }
+    }
+
+    /// Plans the chain that an edge should have now: its policies' programs are loaded and wired from the far end, and
+    /// the one change of the slot at its head puts all of it in force at once.
+    mutating func planChain(of edge: Edge, in plan: inout Plan) throws(HoverError) {
+        let old = chains[edge]
+        guard let (head, terminal) = slotAndTerminal(of: edge), let ends = ends(of: edge) else {
+            planUnchain(edge, old, in: &plan)
+            return
+        }
+        let wanted = policies(from: ends.from, to: ends.to)
+        guard wanted.count <= Self.maxPolicies else {
+            throw HoverError(
+                .conflict,
+                "\(wanted.count) policies would lie on the way from \(ends.from) to \(ends.to), and \(Self.maxPolicies) "
+                    + "can: remove tags from some")
+        }
+        if let old, old.head == head, old.terminal == terminal,
+            old.hops.elementsEqual(wanted, by: { $0.policy == $1.policy && $0.handler == $1.handler })
+        {
+            return
+        }
+        planInterfaces(head: head, terminal: terminal, in: &plan)
+        let chain = Chain(head: head, hops: try planHops(wanted, in: &plan), terminal: terminal)
+        let slots = chain.hops.map(\.slot)
+        let targets = chain.hops.dropFirst().map(\.target) + [terminal]
+        for (slot, target) in zip(slots, targets).reversed() {
+            plan.actions.append(.wire(slot, to: target, before: nil))
+        }
+        let before = old?.head == head ? old?.first : nil
+        plan.actions.append(.wire(head, to: chain.first, before: before))
+        plan.releases += (old?.hops ?? []).map { .hop($0) }
+        set(.chain(edge, chain), in: &plan)
+    }
+
+    private mutating func planUnchain(_ edge: Edge, _ old: Chain?, in plan: inout Plan) {
+        guard let old else { return }
+        if isPresent(old.head) {
+            plan.actions.append(.wire(old.head, to: nil, before: old.first))
+        }
+        plan.releases += old.hops.map { .hop($0) }
+        set(.chain(edge, nil), in: &plan)
+    }
+
+    /// A slot of an interface that vanished went with its programs.
+    private func isPresent(_ slot: Slot) -> Bool {
+        switch slot {
+        case .port(let module, _), .hop(let module, _): modules[module] != nil
+        case .ingress(let index), .egress(let index): attachments[index] != nil
+        }
+    }
+
+    private func planHops(
+        _ wanted: [(policy: String, handler: PolicyHandler)], in plan: inout Plan
+    ) throws(HoverError) -> [Hop] {
+        var hops: [Hop] = []
+        for (policy, handler) in wanted {
+            guard let instance = freeHop(of: policy) else {
+                throw HoverError(
+                    .conflict,
+                    "policy \(policy) would lie in more than \(ModuleImage.maxHops) places: give it fewer tags")
+            }
+            let hop = Hop(policy: policy, handler: handler, instance: instance)
+            plan.actions.append(.loadHop(hop))
+            hops.append(hop)
+        }
+        return hops
+    }
+
+    /// Loads the programs of the interfaces that a chain begins and ends at, and hooks the one that it begins at.
+    private mutating func planInterfaces(head: Slot, terminal: Target, in plan: inout Plan) {
+        switch head {
+        case .ingress(let index): planHook(index, .ingress, in: &plan)
+        case .egress(let index): planHook(index, .egress, in: &plan)
+        case .port, .hop: break
+        }
+        switch terminal {
+        case .exit(let index), .continue(let index): planAttachment(index, in: &plan)
+        case .port, .hop: break
+        }
+    }
+
+    private mutating func planAttachment(_ index: Int, in plan: inout Plan) {
+        guard attachments[index] == nil else { return }
+        let peer = interfaces[index]?.peerAddress
+        plan.actions.append(.attach(interface: index, peer: peer))
+        set(.attachment(index, Attachment(peer: peer, hooks: [])), in: &plan)
+    }
+
+    private mutating func planHook(_ index: Int, _ direction: HookDirection, in plan: inout Plan) {
+        planAttachment(index, in: &plan)
+        guard var attachment = attachments[index], !attachment.hooks.contains(direction) else { return }
+        plan.actions.append(.hook(interface: index, direction))
+        attachment.hooks.insert(direction)
+        set(.attachment(index, attachment), in: &plan)
+    }
+
+    /// Removes the programs of an interface that no chain needs any more.
+    mutating func planDetachment(of index: Int, in plan: inout Plan) {
+        guard attachments[index] != nil else { return }
+        let linked = interfaces[index].flatMap { linkAt(interface: $0) } != nil
+        let tagged = [HookDirection.ingress, .egress].contains { chains[.member(interface: index, $0)] != nil }
+        guard !linked, !tagged else { return }
+        plan.releases.append(.interface(index))
+        set(.attachment(index, nil), in: &plan)
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+
+extension Model {
+    /// Finds what one end of a new link means, and checks that it is free.
+    ///
+    /// - Parameter other: the link's other end, which a free port must not be.
+    func resolve(end request: EndpointRequest, besides other: Endpoint? = nil) throws(HoverError) -> Endpoint {
+        let end =
+            request.node.hasPrefix("i:")
+            ? try resolve(interface: String(request.node.dropFirst(2)), port: request.port)
+            : try resolve(port: request.port, of: resolve(module: request.node), besides: other)
+        if let link = link(at: end) {
+            throw HoverError(
+                .conflict, "\(end) is in use by link \(link): delete that link first, or take another port")
+        }
+        return end
+    }
+
+    private func resolve(interface name: String, port: Int?) throws(HoverError) -> Endpoint {
+        guard port == nil else {
+            throw HoverError(.invalid, "interface \(name) has no ports: leave the port out")
+        }
+        guard let record = interface(named: name) else {
+            throw HoverError(.notFound, "there is no interface \(name): `ip link` lists them")
+        }
+        if let bridge = bridge(of: record) {
+            throw HoverError(
+                .conflict,
+                "interface \(name) is a member of the bridge \(bridge.interface.name): take it out first "
+                    + "(ip link set \(name) nomaster)")
+        }
+        return .interface(name)
+    }
+
+    private func resolve(
+        port: Int?, of module: ModuleRecord, besides other: Endpoint?
+    ) throws(HoverError) -> Endpoint {
+        guard module.kind == .forward else {
+            throw HoverError(
+                .invalid, "module \(module.id) is a policy and has no ports: give it tags to put it on links")
+        }
+        if let port {
+            guard (1...module.maxPort).contains(port) else {
+                throw HoverError(
+                    .invalid, "module \(module.id) has no port \(port): its ports are 1 to \(module.maxPort)")
+            }
+            return .port(module: module.id, number: port)
+        }
+        let free = (1...module.maxPort).map { Endpoint.port(module: module.id, number: $0) }
+            .first { link(at: $0) == nil && $0 != other }
+        guard let free else {
+            throw HoverError(
+                .conflict,
+                "all \(module.maxPort) ports of module \(module.id) are linked: create it with more (max_ports)")
+        }
+        return free
+    }
+
+    mutating func planCreation(of link: LinkRecord, in plan: inout Plan) throws(HoverError) {
+        for case .port(let module, let number) in [link.from, link.to] {
+            try planPort(number, ofModule: module, in: &plan)
+        }
+        set(.link(link.id, link), in: &plan)
+        try checkPaths(over: link)
+        try planChains(of: link, in: &plan)
+    }
+
+    mutating func planDeletion(ofLink id: String, in plan: inout Plan) throws(HoverError) {
+        guard let link = links[id] else {
+            throw HoverError(.notFound, "there is no link \(id): `hoverctl get links` lists them")
+        }
+        set(.link(id, nil), in: &plan)
+        try planChains(of: link, in: &plan)
+    }
+
+    /// Plans both directions of a link, which may be gone from the model.
+    mutating func planChains(of link: LinkRecord, in plan: inout Plan) throws(HoverError) {
+        try planChain(of: .link(link.id, reversed: false), in: &plan)
+        try planChain(of: .link(link.id, reversed: true), in: &plan)
+        for case .interface(let name) in [link.from, link.to] {
+            if let record = interface(named: name) {
+                planDetachment(of: record.index, in: &plan)
+            }
+        }
+    }
+
+    /// Loads the program of a port that has none yet.
+    mutating func planPort(_ number: Int, ofModule id: String, in plan: inout Plan) throws(HoverError) {
+        guard var module = modules[id], !module.ports.contains(number) else { return }
+        plan.actions.append(.loadPort(module: id, number: number))
+        module.ports = (module.ports + [number]).sorted()
+        set(.module(id, module), in: &plan)
+    }
+}
+
+extension Endpoint: CustomStringConvertible {
+    /// As an error names it.
+    public var description: String {
+        switch self {
+        case .port(let module, let number): "port \(number) of module \(module)"
+        case .interface(let name): "interface \(name)"
+        }
+    }
+}

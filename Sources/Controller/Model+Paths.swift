@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Model {
+    /// The most tail calls that the kernel lets one packet make (`MAX_TAIL_CALL_CNT`, include/linux/bpf.h).
+    static let maxTailCalls = 33
+
+    /// How many links a search for the longest way looks at. Densely meshed modules have more ways than can be tried;
+    /// a packet that does run too far ends in a drop counted as `loop`.
+    private static let searchBudget = 100_000
+
+    /// Refuses a link over which a packet could need more tail calls than the kernel allows.
+    func checkPaths(over link: LinkRecord) throws(HoverError) {
+        for (from, to) in [(link.from.node, link.to.node), (link.to.node, link.from.node)] {
+            var budget = Self.searchBudget
+            var visited: Set<String> = [from, to]
+            let before = isModule(from) ? longestWay(from: from, backwards: true, &visited, &budget) + 1 : 0
+            let after = isModule(to) ? longestWay(from: to, backwards: false, &visited, &budget) : 0
+            let calls = before + policies(from: from, to: to).count + 1 + after
+            guard calls <= Self.maxTailCalls else {
+                throw HoverError(
+                    .conflict,
+                    "the link from \(from) to \(to) would make a chain of \(calls) hops, and the kernel follows "
+                        + "\(Self.maxTailCalls): put less in one chain")
+            }
+        }
+    }
+
+    private func isModule(_ node: String) -> Bool { node.hasPrefix("m:") }
+
+    /// The tail calls of the longest way on from a module (or, backwards, to it) that enters no module twice. The call
+    /// that enters the module itself is not counted.
+    private func longestWay(
+        from node: String, backwards: Bool, _ visited: inout Set<String>, _ budget: inout Int
+    ) -> Int {
+        var longest = 0
+        for id in links(of: node) {
+            budget -= 1
+            guard budget > 0, let link = links[id] else { return longest }
+            let next = link.from.node == node ? link.to.node : link.from.node
+            guard !visited.contains(next) else { continue }
+            let policies = backwards ? policies(from: next, to: node) : policies(from: node, to: next)
+            var calls = policies.count
+            if isModule(next) {
+                visited.insert(next)
+                calls += 1 + longestWay(from: next, backwards: backwards, &visited, &budget)
+                visited.remove(next)
+            } else if !backwards {
+                calls += 1
+            }
+            longest = max(longest, calls)
+            guard longest <= Self.maxTailCalls else { return longest }
+        }
+        return longest
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+import Netlink
+import TypedValue
+
+/// A module as the controller keeps it.
+struct ModuleRecord: Sendable, Hashable {
+    var id: String
+    /// Unique while `hoverd` runs; also the order in which policies lie on a link.
+    var number: UInt32
+    var name: String
+    var kind: ModuleKind
+    var tags: [String]
+    var source: String?
+    var warnings: String
+    var config: [String: TypedValue]
+    var maxPort: Int
+    /// The ports that have a program, ascending.
+    var ports: [Int]
+    var tables: [ModuleTable]
+}
+
+/// A link as the controller keeps it.
+struct LinkRecord: Sendable, Hashable {
+    var id: String
+    var from: Endpoint
+    var to: Endpoint
+}
+
+/// A netdev, and what Hover must know besides to send to it.
+struct InterfaceRecord: Sendable, Hashable {
+    var interface: NetworkInterface
+    /// The address of a veth's peer in another network namespace, once it was asked for.
+    var peerAddress: [UInt8]?
+
+    var index: Int { Int(interface.index) }
+}
+
+/// One direction of something that packets cross.
+enum Edge: Sendable, Hashable {
+    /// A link, from `from` to `to` or the other way.
+    case link(String, reversed: Bool)
+    /// A Linux bridge's member: into the bridge (`ingress`) or out of it (`egress`).
+    case member(interface: Int, HookDirection)
+}
+
+/// One place where a policy lies.
+struct Hop: Sendable, Hashable {
+    var policy: String
+    var handler: PolicyHandler
+    /// The number of the policy's program for this place, and of the slot that leads on from it.
+    var instance: Int
+
+    var target: Target { .hop(policy: policy, instance: instance) }
+    var slot: Slot { .hop(policy: policy, instance: instance) }
+}
+
+/// What the packets of an edge run through: from a slot, through policies, to a program.
+struct Chain: Sendable, Hashable {
+    var head: Slot
+    var hops: [Hop]
+    var terminal: Target
+
+    var first: Target { hops.first?.target ?? terminal }
+    /// The slot that leads to the terminal.
+    var last: Slot { hops.last?.slot ?? head }
+}
+
+/// The programs that an interface has at present.
+struct Attachment: Sendable, Hashable {
+    var peer: [UInt8]?
+    var hooks: Set<HookDirection>
+}
+
+/// A row of the model: what a change sets, and what a store would keep. Nil removes it.
+enum Record: Sendable, Hashable {
+    case module(String, ModuleRecord?)
+    case link(String, LinkRecord?)
+    case interface(Int, InterfaceRecord?)
+    case chain(Edge, Chain?)
+    case attachment(Int, Attachment?)
+}

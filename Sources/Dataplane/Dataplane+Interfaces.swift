@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+
+/// The programs of an external interface; the names of their pins.
+enum InterfaceProgram: String, CaseIterable {
+    case ingress, egress, exit, `continue`
+
+    /// The name in `interface.bpf.c`.
+    var function: String { "hover_" + rawValue }
+}
+
+extension Dataplane {
+    /// Loads the programs of an interface. It is not hooked yet.
+    ///
+    /// - Parameters:
+    ///   - index: the interface's index.
+    ///   - peer: for a veth whose peer lives in another network namespace, the peer's link-layer address, six bytes:
+    ///     packets are then handed to the peer directly.
+    public func attach(interface index: Int, peer: [UInt8]?) throws(DataplaneError) {
+        do {
+            try translating {
+                try PinFolder.make(layout.interface(index))
+                let object = try interfaceObject(index, peer: peer)
+                try object.load()
+                for map in object.maps where map.name == "slots" {
+                    try map.map.pin(at: layout.slots(ofInterface: index))
+                }
+                for program in object.programs {
+                    guard let kind = InterfaceProgram.allCases.first(where: { $0.function == program.name }) else {
+                        continue
+                    }
+                    try program.program.pin(at: layout.program(kind, ofInterface: index))
+                }
+            }
+        } catch {
+            do throws(KernelError) { try removeInterface(index) } catch { logger.warning("\(error)") }
+            throw error
+        }
+    }
+
+    /// Loads the way out to an interface anew, for another peer, and puts it into the slots that hold the old one.
+    public func replaceExit(of index: Int, peer: [UInt8]?, in slots: [Slot]) throws(DataplaneError) {
+        let pin = layout.program(.exit, ofInterface: index)
+        try translating {
+            let object = try interfaceObject(index, peer: peer)
+            for program in object.programs {
+                try program.setAutoload(program.name == InterfaceProgram.exit.function)
+            }
+            try object.load()
+            for program in object.programs where program.autoload {
+                try PinFolder.removePin(pin)
+                try program.program.pin(at: pin)
+            }
+        }
+        for slot in slots {
+            try wire(slot, to: .exit(interface: index))
+        }
+    }
+
+    /// Removes the programs of an interface, and its hooks. A missing interface is no error.
+    public func detach(interface index: Int) throws(DataplaneError) {
+        do throws(KernelError) {
+            try removeInterface(index)
+        } catch {
+            throw DataplaneError(error)
+        }
+    }
+
+    /// Lets an interface's packets into its programs. Other programs on the hook stay where they are; ours is last.
+    public func hook(interface index: Int, _ direction: HookDirection) throws(DataplaneError) {
+        try translating {
+            let kind: InterfaceProgram = direction == .ingress ? .ingress : .egress
+            let program = try BPFProgram(pinned: layout.program(kind, ofInterface: index))
+            if usesTcx {
+                let link = try BPFLink(
+                    tcx: direction == .ingress ? .ingress : .egress, interfaceIndex: UInt32(index), program: program)
+                try link.pin(at: layout.link(direction, ofInterface: index))
+            } else {
+                try clsact(index, direction).attach(program)
+            }
+        }
+    }
+
+    /// Takes the hook of one direction off an interface.
+    public func unhook(interface index: Int, _ direction: HookDirection) throws(DataplaneError) {
+        do throws(KernelError) {
+            try removeHook(index, direction)
+        } catch {
+            throw DataplaneError(error)
+        }
+    }
+
+    func removeInterface(_ index: Int) throws(KernelError) {
+        try removeHook(index, .ingress)
+        try removeHook(index, .egress)
+        try PinFolder.removeTree(layout.interface(index))
+    }
+
+    /// Not hooked, or the interface gone: no error.
+    private func removeHook(_ index: Int, _ direction: HookDirection) throws(KernelError) {
+        let pin = layout.link(direction, ofInterface: index)
+        if usesTcx {
+            guard try PinFolder.entries(of: layout.interface(index)).contains(where: { pin.hasSuffix("/" + $0.name) })
+            else { return }
+            // Detached, not only unpinned: an interface keeps its hooks when it moves to another network namespace.
+            try BPFLink(pinned: pin).detach()
+            try PinFolder.removePin(pin)
+        } else {
+            try clsact(index, direction).detach()
+        }
+    }
+
+    private func clsact(_ index: Int, _ direction: HookDirection) -> ClsactFilter {
+        ClsactFilter(direction: direction == .ingress ? .ingress : .egress, interfaceIndex: UInt32(index))
+    }
+
+    private func interfaceObject(_ index: Int, peer: [UInt8]?) throws -> BPFObject {
+        let object = try BPFObject(bytes: InterfaceObject.bytes, name: "interface \(index)")
+        let address = peer ?? [0, 0, 0, 0, 0, 0]
+        let start = UInt32(address[0]) | UInt32(address[1]) << 8 | UInt32(address[2]) << 16 | UInt32(address[3]) << 24
+        let end = UInt32(address[4]) | UInt32(address[5]) << 8
+        let constants = Constants(values: [
+            1: .known(UInt32(index)), 2: .known(peer == nil ? 0 : 1), 3: .known(start), 4: .known(end),
+        ])
+        for program in object.programs {
+            try program.setInstructions(constants.fill(program.instructions))
+        }
+        return object
+    }
+}

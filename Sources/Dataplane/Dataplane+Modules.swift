@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import TypedValue
+
+extension Dataplane {
+    /// Loads a module: its tables, its slots, and a program that the verifier has checked for every port that the
+    /// module can have. It receives nothing yet.
+    ///
+    /// - Parameter id: `m:<uuid>`.
+    /// - Returns: the tables that the source declares, in its order.
+    public func loadModule(_ id: String, image: ModuleImage) throws(DataplaneError) -> [ModuleTable] {
+        do {
+            let tables = try translating { try load(id, image) }
+            images[id] = image
+            return tables
+        } catch {
+            removePins(ofModule: id)
+            throw error
+        }
+    }
+
+    /// Removes a module with its tables. Nothing may be wired to it any more.
+    public func unloadModule(_ id: String) throws(DataplaneError) {
+        images[id] = nil
+        do throws(KernelError) {
+            try PinFolder.removeTree(layout.module(id))
+        } catch {
+            throw DataplaneError(error)
+        }
+    }
+
+    /// Loads the program that receives on a port of a forward module.
+    public func loadPort(_ number: Int, ofModule id: String) throws(DataplaneError) {
+        let constants = { (image: ModuleImage) in image.constants(port: number, next: 0, way: number) }
+        try loadProgram(of: id, way: number, pin: layout.port(number, ofModule: id), constants: constants)
+    }
+
+    /// Removes the program of a port.
+    public func unloadPort(_ number: Int, ofModule id: String) throws(DataplaneError) {
+        try unloadProgram(of: id, way: number, pin: layout.port(number, ofModule: id))
+    }
+
+    /// Loads the program of a policy for one place where it lies; its packets go on by the slot of the same number.
+    public func loadHop(_ instance: Int, ofPolicy id: String, handler: PolicyHandler) throws(DataplaneError) {
+        let constants = { (image: ModuleImage) in
+            image.constants(port: handler.rawValue, next: instance, way: instance)
+        }
+        try loadProgram(of: id, way: instance, pin: layout.hop(instance, ofModule: id), constants: constants)
+    }
+
+    /// Removes the program of a policy from a place where it lay.
+    public func unloadHop(_ instance: Int, ofPolicy id: String) throws(DataplaneError) {
+        try unloadProgram(of: id, way: instance, pin: layout.hop(instance, ofModule: id))
+    }
+
+    private func load(_ id: String, _ image: ModuleImage) throws -> [ModuleTable] {
+        let object = try image.open(name: id)
+        try image.configure(object)
+        var constants = image.constants(port: 0, next: 0, way: 0)
+        for number in image.isPolicy ? [2, 4, 5] : [2, 5] as [UInt32] {
+            constants.values[number] = .unknown(unknown)
+        }
+        for program in object.programs {
+            try program.setInstructions(constants.fill(program.instructions))
+        }
+        for map in object.maps where map.name == ModuleImage.slotsMap {
+            try map.setMaxEntries(image.slotCount)
+        }
+        for map in object.maps where map.name == ModuleImage.countersMap {
+            try map.setValueSize(image.counterSize)
+        }
+        try object.load()
+        return try pin(object, id: id)
+    }
+
+    private func pin(_ object: BPFObject, id: String) throws -> [ModuleTable] {
+        for folder in ["tables", "data", "ports", "hops"] {
+            try PinFolder.make(layout.module(id) + "/" + folder)
+        }
+        var tables: [ModuleTable] = []
+        for (number, objectMap) in object.maps.enumerated() {
+            let map = try objectMap.map
+            if objectMap.isInternal {
+                try map.pin(at: layout.data(number, ofModule: id))
+            } else if objectMap.name == ModuleImage.slotsMap {
+                try map.pin(at: layout.slots(ofModule: id))
+                for program in object.programs where program.name == ModuleImage.unlinkedProgram {
+                    try map.set(program: program.program, at: 0)
+                }
+            } else if objectMap.name == ModuleImage.countersMap {
+                try map.pin(at: layout.counters(ofModule: id))
+            } else {
+                let table = ModuleTable(objectMap, map: map, types: object.types)
+                try map.pin(at: layout.table(table.name, ofModule: id))
+                tables.append(table)
+            }
+        }
+        return tables
+    }
+
+    /// Loads one more program of a module, on the maps that the module has.
+    private func loadProgram(
+        of id: String, way: Int, pin: String, constants: (ModuleImage) -> Constants
+    ) throws(DataplaneError) {
+        guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
+        try translating {
+            let object = try image.open(name: id)
+            for program in object.programs {
+                try program.setAutoload(program.name == ModuleImage.portProgram)
+                try program.setInstructions(constants(image).fill(program.instructions))
+            }
+            for (number, map) in object.maps.enumerated() {
+                try map.reuse(BPFMap(pinned: pinPath(of: map, number: number, module: id, types: object.types)))
+            }
+            try object.load()
+            for program in object.programs where program.name == ModuleImage.portProgram {
+                try program.program.pin(at: pin)
+                try BPFMap(pinned: layout.slots(ofModule: id)).set(
+                    program: program.program, at: image.ownSlot(of: way))
+            }
+        }
+    }
+
+    private func unloadProgram(of id: String, way: Int, pin: String) throws(DataplaneError) {
+        guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
+        try translating {
+            try BPFMap(pinned: layout.slots(ofModule: id)).remove(index: image.ownSlot(of: way))
+            try PinFolder.removePin(pin)
+        }
+    }
+
+    private func pinPath(of map: BPFObjectMap, number: Int, module id: String, types: BTF?) -> String {
+        switch map.name {
+        case _ where map.isInternal: layout.data(number, ofModule: id)
+        case ModuleImage.slotsMap: layout.slots(ofModule: id)
+        case ModuleImage.countersMap: layout.counters(ofModule: id)
+        default: layout.table(ModuleTable.name(of: map, types: types), ofModule: id)
+        }
+    }
+
+    private func removePins(ofModule id: String) {
+        do throws(KernelError) {
+            try PinFolder.removeTree(layout.module(id))
+        } catch {
+            logger.warning("\(error)")
+        }
+    }
+}
+
+extension ModuleImage {
+    /// The constants of the program whose way on is `way`.
+    func constants(port: Int, next: Int, way: Int) -> Constants {
+        Constants(values: [
+            1: .known(number),
+            2: .known(UInt32(port)),
+            3: .known(UInt32(maxPort)),
+            4: .known(UInt32(next)),
+            5: .known(ownSlot(of: way)),
+            6: .known(counters ? 1 : 0),
+        ])
+    }
+}
+
+extension ModuleTable {
+    init(_ objectMap: BPFObjectMap, map: BPFMap, types: BTF?) {
+        let information = map.information
+        self.init(
+            name: Self.name(of: objectMap, types: types),
+            type: information.type,
+            keySize: information.keySize,
+            valueSize: information.valueSize,
+            maxEntries: UInt32(information.maxEntries),
+            key: Self.shape(objectMap.btfKeyTypeID, size: information.keySize, types: types),
+            value: Self.shape(objectMap.btfValueTypeID, size: information.valueSize, types: types),
+            mapID: information.id)
+    }
+
+    /// BCC's dialect declares the map of table `x` as `x_map` and says so by a tag (`include/hover/bcc.h`).
+    static func name(of map: BPFObjectMap, types: BTF?) -> String {
+        guard map.name.hasSuffix("_map"), let types, let variable = types.variable(named: map.name),
+            types.declTags(of: variable.id, member: nil).contains("hover:table")
+        else { return map.name }
+        return String(map.name.dropLast("_map".count))
+    }
+
+    private static func shape(_ type: UInt32, size: Int, types: BTF?) -> TypeShape {
+        guard let types, type != 0 else { return .bytes(count: size) }
+        let shape = types.shape(of: type)
+        return shape.size == size ? shape : .bytes(count: size)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+
+/// Packets and bytes of one port, summed over all CPUs.
+public struct PortCount: Sendable, Hashable {
+    public var rxPackets: UInt64 = 0
+    public var rxBytes: UInt64 = 0
+    public var txPackets: UInt64 = 0
+    public var txBytes: UInt64 = 0
+
+    public init(rxPackets: UInt64 = 0, rxBytes: UInt64 = 0, txPackets: UInt64 = 0, txBytes: UInt64 = 0) {
+        self.rxPackets = rxPackets
+        self.rxBytes = rxBytes
+        self.txPackets = txPackets
+        self.txBytes = txBytes
+    }
+}
+
+/// What a module has counted since it was loaded.
+public struct ModuleCount: Sendable, Hashable {
+    /// By port number; index 0 is not used.
+    public var ports: [PortCount]
+    public var drops: [DropReason: UInt64]
+}
+
+extension Dataplane {
+    /// Reads a module's counters.
+    public func counters(ofModule id: String) throws(DataplaneError) -> ModuleCount {
+        try translating {
+            let map = try BPFMap(pinned: layout.counters(ofModule: id))
+            let perCPU = try map.perCPUValues(for: [0, 0, 0, 0]) ?? []
+            return ModuleCount(perCPU)
+        }
+    }
+
+    /// An entry of a module's table: one value, or one per possible CPU; nil when there is none.
+    public func entry(_ key: [UInt8], of table: ModuleTable, ofModule id: String) throws(DataplaneError) -> [[UInt8]]? {
+        try translating {
+            let map = try BPFMap(pinned: layout.table(table.name, ofModule: id))
+            return table.type.isPerCPU ? try map.perCPUValues(for: key) : try map.value(for: key).map { [$0] }
+        }
+    }
+
+    /// At most `limit` entries of a module's table, those after the key `after`, in the kernel's order.
+    public func entries(
+        of table: ModuleTable, ofModule id: String, after: [UInt8]?, limit: Int
+    ) throws(DataplaneError) -> [MapEntry] {
+        try translating {
+            try BPFMap(pinned: layout.table(table.name, ofModule: id)).entries(after: after, limit: limit)
+        }
+    }
+
+    /// Sets an entry of a module's table. A per-CPU table takes one value per possible CPU; a single one goes to the
+    /// first CPU, with zeros on the others, so that their sum is what was set.
+    public func setEntry(
+        _ key: [UInt8], to values: [[UInt8]], of table: ModuleTable, ofModule id: String
+    ) throws(DataplaneError) {
+        try translating {
+            let map = try BPFMap(pinned: layout.table(table.name, ofModule: id))
+            if table.type.isPerCPU {
+                let zero = [UInt8](repeating: 0, count: table.valueSize)
+                let others = values.count == 1 ? Array(repeating: zero, count: try possibleCPUCount() - 1) : []
+                try map.setPerCPU(values + others, for: key)
+            } else if let value = values.first {
+                try map.set(value, for: key)
+            }
+        }
+    }
+
+    /// Removes an entry of a module's table; false when there was none.
+    public func deleteEntry(
+        _ key: [UInt8], of table: ModuleTable, ofModule id: String
+    ) throws(DataplaneError) -> Bool {
+        try translating {
+            try BPFMap(pinned: layout.table(table.name, ofModule: id)).remove(key)
+        }
+    }
+}
+
+extension ModuleCount {
+    /// Adds up `struct hover_counters` of each CPU.
+    init(_ perCPU: [[UInt8]]) {
+        let words = (perCPU.first?.count ?? 0) / 8
+        var sums = [UInt64](repeating: 0, count: words)
+        for bytes in perCPU {
+            for word in 0..<words {
+                let value = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[word * 8 + $1]) << (8 * UInt64($1)) }
+                sums[word] &+= value
+            }
+        }
+        drops = [:]
+        for reason in DropReason.allCases where reason.rawValue < words {
+            drops[reason] = sums[reason.rawValue]
+        }
+        ports = stride(from: DropReason.capacity, to: words - 3, by: 4).map { word in
+            PortCount(
+                rxPackets: sums[word], rxBytes: sums[word + 1], txPackets: sums[word + 2], txBytes: sums[word + 3])
+        }
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import Logging
+
+/// Modules, ports, links and interfaces as kernel objects, pinned under one folder of a bpffs.
+///
+/// Each method is one small change that can be undone by another; none decides anything. All calls block, so the
+/// actor has a thread of its own.
+public actor Dataplane {
+    let layout: PinLayout
+    let logger: Logger
+    /// Whether interfaces are hooked by tcx links; by clsact filters otherwise.
+    let usesTcx: Bool
+    /// What loaded modules were loaded from, to load further programs of them.
+    var images: [String: ModuleImage] = [:]
+    /// Never frozen, so that the verifier knows nothing of its value.
+    let unknown: BPFMap
+
+    private nonisolated let executor = DataplaneExecutor()
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Prepares an empty data plane under `layout.root`, which must be on a mounted bpffs.
+    ///
+    /// - Throws: `DataplaneError.kernel` when the kernel does not let this process use BPF.
+    public init(layout: PinLayout, logger: Logger) throws(DataplaneError) {
+        self.layout = layout
+        self.logger = logger
+        do throws(KernelError) {
+            // BPF_F_RDONLY_PROG, or programs could not be checked against it as against .rodata.
+            unknown = try BPFMap(
+                create: .array, name: "hover_unknown", keySize: 4, valueSize: 4, maxEntries: 1, flags: 1 << 7)
+            try PinFolder.make(layout.modules)
+            try PinFolder.make(layout.interfaces)
+        } catch {
+            throw DataplaneError(error)
+        }
+        switch Feature.tcx.probe() {
+        case .supported: usesTcx = true
+        case .unsupported, .inconclusive: usesTcx = false
+        }
+    }
+
+    /// Removes all that Hover has in the kernel under this folder, the folder's contents included.
+    public func clear() throws(DataplaneError) {
+        do throws(KernelError) {
+            for interface in try PinFolder.entries(of: layout.interfaces) {
+                guard let index = Int(interface.name) else { continue }
+                try removeInterface(index)
+            }
+            try PinFolder.removeTree(layout.root)
+        } catch {
+            throw DataplaneError(error)
+        }
+        images = [:]
+    }
+
+    /// Tells the operator of something that went wrong beside a change.
+    public func log(_ warning: String) {
+        logger.warning("\(warning)")
+    }
+
+    /// Makes a slot lead to a program, or nowhere, at once for every packet that comes after.
+    public func wire(_ slot: Slot, to target: Target?) throws(DataplaneError) {
+        let place = layout.place(of: slot)
+        do throws(KernelError) {
+            let slots = try BPFMap(pinned: place.path)
+            if let target {
+                try slots.set(program: BPFProgram(pinned: layout.program(of: target)), at: place.index)
+            } else {
+                try slots.remove(index: place.index)
+            }
+        } catch {
+            throw DataplaneError(error)
+        }
+    }
+}

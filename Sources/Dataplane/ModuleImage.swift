@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import TypedValue
+
+/// What a module is loaded from: its object, and what is fixed for all its programs.
+public struct ModuleImage: Sendable, Hashable {
+    /// The eBPF object, as clang made it.
+    public var object: [UInt8]
+    /// `md->module_id`.
+    public var number: UInt32
+    /// Whether the module is a policy, which lies on links instead of having ports.
+    public var isPolicy: Bool
+    /// The highest port number; for a policy its two handlers.
+    public var maxPort: Int
+    /// Values for `const volatile` globals.
+    public var config: [String: TypedValue]
+    /// Whether packets and bytes are counted per port.
+    public var counters: Bool
+
+    public init(
+        object: [UInt8], number: UInt32, isPolicy: Bool, maxPort: Int, config: [String: TypedValue], counters: Bool
+    ) {
+        self.object = object
+        self.number = number
+        self.isPolicy = isPolicy
+        self.maxPort = isPolicy ? PolicyHandler.egress.rawValue : maxPort
+        self.config = config
+        self.counters = counters
+    }
+
+    /// The most places where one policy can lie.
+    public static let maxHops = 1024
+
+    /// How many slots lead on from the module.
+    var ways: Int { isPolicy ? Self.maxHops : maxPort }
+
+    /// Slot 0 for what is not linked, then the ways on, then as many for the module's own programs.
+    var slotCount: Int { 1 + 2 * ways }
+
+    /// The slot that holds the program whose way on is `way`.
+    func ownSlot(of way: Int) -> UInt32 { UInt32(ways + way) }
+
+    /// Bytes of `struct hover_counters` with all its ports.
+    var counterSize: Int { 8 * DropReason.capacity + 32 * (maxPort + 1) }
+}
+
+/// A table that a module's source declares.
+public struct ModuleTable: Sendable, Hashable {
+    /// The name in the source; for BCC's dialect the name that it is used by.
+    public var name: String
+    public var type: MapType
+    public var keySize: Int
+    public var valueSize: Int
+    public var maxEntries: UInt32
+    public var key: TypeShape
+    public var value: TypeShape
+    /// The kernel's id of the map.
+    public var mapID: UInt32
+}
+
+extension ModuleImage {
+    static let portProgram = "hover_rx"
+    static let unlinkedProgram = "hover_unlinked"
+    static let slotsMap = "hover_slots"
+    static let countersMap = "hover_counters"
+
+    /// The kinds of map that a module may declare. Others reach beyond the module (`struct_ops`, sockets, cgroups) or
+    /// need handling that Hover does not have.
+    private static let allowedTypes: Set<MapType> = [
+        .hash, .array, .perCPUHash, .perCPUArray, .lruHash, .lruPerCPUHash, .lpmTrie, .programArray, .queue, .stack,
+        .bloomFilter,
+    ]
+
+    /// The most memory that the tables of one module may ask for, in bytes.
+    private static let maxTableBytes: UInt64 = 1 << 30
+
+    /// Opens the object and checks that it is an IO Module that stays within bounds.
+    func open(name: String) throws -> BPFObject {
+        let opened = try BPFObject(bytes: object, name: name)
+        for program in opened.programs
+        where program.name != Self.portProgram && program.name != Self.unlinkedProgram {
+            throw DataplaneError.notAModule(
+                "object \(name): program \(program.name) in section \(program.sectionName): a module is one program; "
+                    + "write functions without SEC()")
+        }
+        for required in [Self.portProgram, Self.unlinkedProgram]
+        where opened.programs.first(where: { $0.name == required }) == nil {
+            throw DataplaneError.notAModule(
+                "object \(name) has no program \(required), so there is no handle_rx in it: "
+                    + "compile the module with -include hover/iomodule.h")
+        }
+        for required in [Self.slotsMap, Self.countersMap]
+        where opened.maps.first(where: { $0.name == required }) == nil {
+            throw DataplaneError.notAModule(
+                "object \(name) has no map \(required): compile the module with -include hover/iomodule.h")
+        }
+        try checkMaps(of: opened, name: name)
+        return opened
+    }
+
+    private func checkMaps(of opened: BPFObject, name: String) throws {
+        var bytes: UInt64 = 0
+        for map in opened.maps where !map.isInternal {
+            guard map.pinPath == nil else {
+                throw DataplaneError.notAModule(
+                    "table \(map.name) of object \(name) asks to be pinned; hover pins tables itself: "
+                        + "remove LIBBPF_PIN_BY_NAME")
+            }
+            guard Self.allowedTypes.contains(map.type) else {
+                throw DataplaneError.notAModule(
+                    "table \(map.name) of object \(name) is a \(map.type), which modules may not have")
+            }
+            guard map.name.utf8.count <= 200 else {
+                throw DataplaneError.notAModule("table \(map.name.prefix(40))…: a table's name has at most 200 bytes")
+            }
+            let entry = UInt64(map.keySize) + UInt64(map.valueSize)
+            let (size, overflow) = entry.multipliedReportingOverflow(by: UInt64(map.maxEntries))
+            let (sum, sumOverflow) = bytes.addingReportingOverflow(size)
+            guard !overflow, !sumOverflow, sum <= Self.maxTableBytes else {
+                throw DataplaneError.notAModule(
+                    "table \(map.name) of object \(name): the tables of one module may take 1 GiB; "
+                        + "make max_entries smaller")
+            }
+            bytes = sum
+        }
+    }
+}

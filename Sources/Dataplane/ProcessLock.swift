@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// Why `hoverd` cannot work on this host as it is.
+public struct HostError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+}
+
+/// A file or folder that one process at a time holds. The kernel lets go of it when the process ends, however it ends.
+public final class ProcessLock: Sendable {
+    private let descriptor: Int32
+
+    /// Takes the lock.
+    ///
+    /// - Parameter path: an existing folder, or a file that is made when it is missing.
+    /// - Throws: when another process holds it (the error says which), or the file cannot be opened.
+    public init(path: String) throws(HostError) {
+        var descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 {
+            descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        }
+        guard descriptor >= 0 else {
+            throw HostError(description: "open lock \(path): \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = errno
+            let holder = Self.holder(of: descriptor)
+            close(descriptor)
+            guard reason == EWOULDBLOCK else {
+                throw HostError(description: "lock \(path): \(String(cString: strerror(reason)))")
+            }
+            throw HostError(
+                description: "\(path) is in use by \(holder): stop it first, or use another --run-dir and --bpffs")
+        }
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Who holds the lock on an open file, from the kernel's list (proc(5), /proc/locks).
+    private static func holder(of descriptor: Int32) -> String {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, let locks = try? String(contentsOfFile: "/proc/locks", encoding: .utf8)
+        else { return "another process" }
+        let inode = String(status.st_ino)
+        for line in locks.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count >= 6, words[1] == "FLOCK", words[5].split(separator: ":").last ?? "" == inode,
+                let pid = Int32(words[4])
+            else { continue }
+            let name = try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)
+            return "\(name?.trimmingCharacters(in: .newlines) ?? "a process") (pid \(pid))"
+        }
+        return "another process"
+    }
+}

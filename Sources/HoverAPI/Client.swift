@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TypedValue
+
+/// A client of `hoverd`'s REST API: one method for every route under `/v1`.
+///
+/// `module` parameters are references: an id (`m:…`, `b:…`) or a display name that is unique. Every method throws
+/// `Problem` for what `hoverd` refuses and `ClientError` when it cannot be asked.
+public struct HoverClient: Sendable {
+    /// Where `hoverd` listens.
+    public let endpoint: Endpoint
+    /// How long one request may take, compilation and verification included.
+    public let limit: Duration
+
+    /// A client without a connection yet: connections are opened when a method needs one.
+    public init(endpoint: Endpoint = .standard, limit: Duration = .seconds(60)) {
+        self.endpoint = endpoint
+        self.limit = limit
+    }
+}
+
+// MARK: Modules
+
+extension HoverClient {
+    /// All modules in creation order, then the Linux bridges.
+    public func modules() async throws -> [Module] {
+        try await get(["modules"])
+    }
+
+    /// One module.
+    public func module(_ module: String) async throws -> Module {
+        try await get(["modules", module])
+    }
+
+    /// Compiles or takes the object, loads it and makes its ports.
+    public func createModule(_ request: ModuleRequest) async throws -> Module {
+        try await send(.POST, ["modules"], body: request)
+    }
+
+    /// Changes a module's name or tags.
+    public func updateModule(_ module: String, _ change: ModuleChange) async throws -> Module {
+        try await send(.PATCH, ["modules", module], body: change)
+    }
+
+    /// Removes a module and its links.
+    public func deleteModule(_ module: String) async throws {
+        try await delete(["modules", module])
+    }
+
+    /// A module's ports in order.
+    public func ports(of module: String) async throws -> [Port] {
+        try await get(["modules", module, "ports"])
+    }
+
+    /// Makes one more port, the lowest number that is free.
+    public func addPort(to module: String) async throws -> Port {
+        try await send(.POST, ["modules", module, "ports"], body: [String: String]())
+    }
+}
+
+// MARK: Tables
+
+extension HoverClient {
+    /// A module's tables.
+    public func tables(of module: String) async throws -> [Table] {
+        try await get(["modules", module, "tables"])
+    }
+
+    /// One table, with the shapes of its keys and values.
+    public func table(_ table: String, of module: String) async throws -> Table {
+        try await get(["modules", module, "tables", table])
+    }
+
+    /// A page of at most `limit` entries that follow the key `after`, or the table's first ones.
+    public func entries(
+        of table: String, in module: String, after: TypedValue? = nil, limit: Int = 1000
+    ) async throws -> TablePage {
+        var query = [("limit", "\(limit)")]
+        if let after { query.append(("after", keyText(after))) }
+        return try await get(["modules", module, "tables", table, "entries"], query: query)
+    }
+
+    /// All entries, page after page. Entries that come and go meanwhile may be missed or seen twice.
+    public func allEntries(of table: String, in module: String) async throws -> [TableEntry] {
+        var page = try await entries(of: table, in: module)
+        var entries = page.entries
+        while let next = page.next {
+            page = try await self.entries(of: table, in: module, after: next)
+            entries += page.entries
+        }
+        return entries
+    }
+
+    /// The entry with this key; `key` is text as `TypeShape.parse(text:)` reads it.
+    public func entry(_ key: String, of table: String, in module: String) async throws -> TableEntry {
+        try await get(["modules", module, "tables", table, "entries", key])
+    }
+
+    /// Adds an entry, or changes the one with this key.
+    public func setEntry(_ entry: TableEntry, of table: String, in module: String) async throws {
+        try await run(.POST, ["modules", module, "tables", table, "entries"], body: entry)
+    }
+
+    /// The same with the key as text, as `TypeShape.parse(text:)` reads it.
+    public func setEntry(
+        _ key: String, to value: TypedValue, of table: String, in module: String
+    ) async throws {
+        try await run(.PUT, ["modules", module, "tables", table, "entries", key], body: ["value": value])
+    }
+
+    /// Removes the entry with this key; `key` is text as `TypeShape.parse(text:)` reads it.
+    public func deleteEntry(_ key: String, of table: String, in module: String) async throws {
+        try await delete(["modules", module, "tables", table, "entries", key])
+    }
+
+    /// A key as a person types it and as URLs carry it: text bare, anything else as compact JSON.
+    private func keyText(_ key: TypedValue) -> String {
+        if case .string(let text) = key { text } else { key.description }
+    }
+}
+
+// MARK: Links and what surrounds them
+
+extension HoverClient {
+    /// All links.
+    public func links() async throws -> [Link] {
+        try await get(["links"])
+    }
+
+    /// One link, by its id (`l:…`).
+    public func link(_ id: String) async throws -> Link {
+        try await get(["links", id])
+    }
+
+    /// Links two ends; an end without a port takes the lowest one that is free.
+    public func createLink(from: LinkEnd, to: LinkEnd) async throws -> Link {
+        try await send(.POST, ["links"], body: LinkRequest(from: from, to: to))
+    }
+
+    /// Takes a link away; the ports stay.
+    public func deleteLink(_ id: String) async throws {
+        try await delete(["links", id])
+    }
+
+    /// All network interfaces in `hoverd`'s network namespace.
+    public func interfaces() async throws -> [Interface] {
+        try await get(["interfaces"])
+    }
+
+    /// One network interface, by its name without `i:`.
+    public func interface(_ name: String) async throws -> Interface {
+        try await get(["interfaces", name])
+    }
+
+    /// The module types that `hoverd` knows.
+    public func types() async throws -> [ModuleType] {
+        try await get(["types"])
+    }
+
+    /// Modules, links and interfaces as one document.
+    public func topology() async throws -> TypedValue {
+        try await get(["topology"])
+    }
+
+    /// The versions of `hoverd` and of the kernel that it runs on.
+    public func version() async throws -> Version {
+        try await get(["version"])
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Controller
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Finds a request's route, reads its body within bounds, and makes answers of errors.
+struct Responder: HTTPResponder {
+    /// The most that a body may weigh, in bytes: a source of 1 MiB as JSON, with room for its escapes.
+    static let bodyLimit = 3 << 19
+    /// The most that is read of a body only to be thrown away.
+    private static let readLimit = 64 << 20
+
+    let routes: RouteTable
+    let logger: Logger
+    let run: @Sendable (Route, Call) async throws(HoverError) -> Response
+
+    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        if !context.isUnixSocket, let refusal = LocalOrigin.refusal(of: request.head) {
+            return refusal
+        }
+        guard let body = try await Self.body(of: request) else {
+            let dialect = Dialect(path: request.uri.path)
+            let message = "the body is larger than \(Self.bodyLimit) bytes: send less at once"
+            return dialect.response(to: HoverError(.tooLarge, message)).closing(context.endOutput)
+        }
+        return await answer(to: request, body: body)
+    }
+
+    /// The body, or nil when it is too large. All of it is read all the same, because who writes it may read the answer
+    /// only after the last byte, and would find the connection reset instead.
+    private static func body(of request: Request) async throws -> Data? {
+        var body = Data()
+        var size = 0
+        for try await part in request.body {
+            size += part.readableBytes
+            if size <= bodyLimit {
+                body.append(contentsOf: part.readableBytesView)
+            } else if size > readLimit {
+                break
+            }
+        }
+        return size <= bodyLimit ? body : nil
+    }
+
+    func answer(to request: Request, body: Data) async -> Response {
+        let (method, uri) = (request.method, request.uri)
+        let dialect = Dialect(path: uri.path)
+        do throws(HoverError) {
+            guard let path = RequestPath(uri.path) else {
+                throw HoverError(.invalid, "the path \(uri.path) is not percent-encoded UTF-8: encode what is not ASCII")
+            }
+            switch routes.find(method, path) {
+            case .found(let route, let parameters):
+                let call = Call(parameters: parameters, query: try route.query(uri.query), body: body)
+                let response = try await run(route, call)
+                return method == .head ? response.createHeadResponse() : response
+            case .otherMethods(let methods):
+                return dialect.methodNotAllowed(method, path: uri.path, allowed: methods)
+            case .nothing:
+                return dialect.noSuchRoute(uri.path)
+            }
+        } catch {
+            if error.kind == .kernel {
+                logger.error("\(method) \(uri.path): \(error)")
+            }
+            return dialect.response(to: error)
+        }
+    }
+}
+
+/// What the responder needs of a request's connection.
+struct ConnectionContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// Whether it came over a Unix socket; else it came over TCP.
+    let isUnixSocket: Bool
+    /// Ends the server's half of the connection behind what is written to it.
+    let endOutput: @Sendable () -> Void
+
+    init(source: ApplicationRequestContextSource) {
+        let channel = source.channel
+        coreContext = CoreRequestContextStorage(source: source)
+        isUnixSocket = channel.localAddress?.pathname != nil
+        endOutput = { channel.close(mode: .output, promise: nil) }
+    }
+}
+
+extension Response {
+    /// The same, and the connection ends behind it.
+    fileprivate func closing(_ endOutput: @escaping @Sendable () -> Void) -> Response {
+        var headers = headers
+        headers[.connection] = "close"
+        let body = body
+        return Response(
+            status: status, headers: headers,
+            body: ResponseBody(contentLength: body.contentLength) { writer in
+                try await body.write(writer)
+                endOutput()
+            })
+    }
+}

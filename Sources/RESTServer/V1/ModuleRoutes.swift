@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Controller
+import Foundation
+import HTTPTypes
+import HoverAPI
+import Hummingbird
+
+/// `/v1/modules` and what is below them, except tables.
+enum ModuleRoutes {
+    static let all = [
+        Route(
+            method: .get, path: "/v1/modules",
+            operation: Operation(
+                id: "listModules", tag: "modules", summary: "All modules in creation order, then the Linux bridges.",
+                success: .init(content: .json(.array(of: .of(Module.self))), description: "The modules.")),
+            handler: list),
+        Route(
+            method: .post, path: "/v1/modules",
+            operation: Operation(
+                id: "createModule", tag: "modules",
+                summary: "Compiles a source or takes an object, loads it, and makes its ports.",
+                request: .of(ModuleRequest.self),
+                success: .init(
+                    status: .created, content: .json(.of(Module.self)), hasLocation: true,
+                    description: "The new module. It receives packets once it is linked."),
+                errors: [.notFound, .conflict, .compile, .object, .verifier]),
+            handler: create),
+        Route(
+            method: .get, path: "/v1/modules/{module}",
+            operation: Operation(
+                id: "getModule", tag: "modules", summary: "One module.",
+                success: .init(content: .json(.of(Module.self)), description: "The module."),
+                errors: [.notFound, .conflict]),
+            handler: get),
+        Route(
+            method: .patch, path: "/v1/modules/{module}",
+            operation: Operation(
+                id: "updateModule", tag: "modules", summary: "Changes a module's display name or tags.",
+                request: .of(ModuleChange.self),
+                success: .init(content: .json(.of(Module.self)), description: "The module as it is now."),
+                errors: [.notFound, .conflict]),
+            handler: update),
+        Route(
+            method: .delete, path: "/v1/modules/{module}",
+            operation: Operation(
+                id: "deleteModule", tag: "modules", summary: "Removes a module; its links go too.",
+                success: .init(status: .noContent, description: "It is gone."),
+                errors: [.notFound, .conflict]),
+            handler: delete),
+        Route(
+            method: .get, path: "/v1/modules/{module}/source",
+            operation: Operation(
+                id: "getModuleSource", tag: "modules", summary: "The C source that a module was made from.",
+                success: .init(content: .text, description: "The source."),
+                errors: [.notFound, .conflict]),
+            handler: source),
+        Route(
+            method: .get, path: "/v1/modules/{module}/ports",
+            operation: Operation(
+                id: "listPorts", tag: "modules", summary: "A module's ports in order, with their counters.",
+                success: .init(content: .json(.array(of: .of(HoverAPI.Port.self))), description: "The ports."),
+                errors: [.notFound, .conflict]),
+            handler: ports),
+        Route(
+            method: .post, path: "/v1/modules/{module}/ports",
+            operation: Operation(
+                id: "addPort", tag: "modules", summary: "Gives a module one more port, the lowest that is free.",
+                success: .init(
+                    status: .created, content: .json(.of(HoverAPI.Port.self)), description: "The new port."),
+                errors: [.notFound, .conflict]),
+            handler: addPort),
+    ]
+
+    private static func list(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        try .json(try await backend.controller.modules().map { Module($0) })
+    }
+
+    private static func create(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        let request = try call.decode(ModuleRequest.self)
+        let module = Module(try await backend.controller.createModule(try ModuleSpecification(request)))
+        return try .json(module, status: .created, location: "/v1/modules/\(module.id)")
+    }
+
+    private static func get(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        try .json(Module(try await backend.controller.module(call["module"])))
+    }
+
+    private static func update(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        let change = try call.decode(ModuleChange.self)
+        let module = try await backend.controller.updateModule(call["module"], name: change.name, tags: change.tags)
+        return try .json(Module(module))
+    }
+
+    private static func delete(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        try await backend.controller.deleteModule(call["module"])
+        return .noContent
+    }
+
+    private static func source(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        guard let source = try await backend.controller.module(call["module"]).source else {
+            throw HoverError(.notFound, "module \(call["module"]) was not made from a source, so there is none to show")
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: source)))
+    }
+
+    private static func ports(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        try .json(try await backend.controller.module(call["module"]).ports.map { HoverAPI.Port($0) })
+    }
+
+    private static func addPort(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        try .json(HoverAPI.Port(try await backend.controller.addPort(to: call["module"])), status: .created)
+    }
+}
+
+extension ModuleSpecification {
+    init(_ request: ModuleRequest) throws(HoverError) {
+        guard let kind = ModuleKind(rawValue: request.type) else {
+            throw HoverError(.invalid, "there is no module type \(request.type): see /v1/types")
+        }
+        let code: Code
+        switch (request.source, request.object) {
+        case (let source?, nil):
+            code = .source(source, file: request.file ?? "module.c")
+        case (nil, let text?):
+            guard let object = Data(base64Encoded: text) else {
+                throw HoverError(.invalid, "object: expected base64, found other characters or a wrong length")
+            }
+            code = .object([UInt8](object))
+        case (nil, nil), (_?, _?):
+            throw HoverError(.invalid, "source and object: expected exactly one of them")
+        }
+        self.init(
+            name: request.name, kind: kind, tags: request.tags ?? [], code: code, ports: request.ports ?? 0,
+            maxPorts: request.maxPorts ?? 64, config: request.config ?? [:], counters: request.counters ?? true)
+    }
+}

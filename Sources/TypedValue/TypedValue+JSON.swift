@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+extension TypedValue {
+    /// Reads JSON text, scalars included.
+    ///
+    /// - Throws: `DecodingError` for what is no JSON, and for numbers that are no integers of 64 bits.
+    public init(json text: String) throws {
+        self = try JSONDecoder().decode(TypedValue.self, from: Data(text.utf8))
+    }
+}
+
+extension TypedValue: Codable {
+    /// - Throws: `DecodingError` for numbers with a fraction and for integers that 64 bits cannot hold.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let value = try? container.decode(String.self) {
+            self = .string(value)
+        } else if let value = try? container.decode(Bool.self) {
+            self = .bool(value)
+        } else if let value = try? container.decode(UInt64.self) {
+            self = .unsigned(value)
+        } else if let value = try? container.decode(Int64.self) {
+            self = .signed(value)
+        } else if let value = try Self.unlessMismatched(at: decoder, { try container.decode([TypedValue].self) }) {
+            self = .array(value)
+        } else if let value = try Self.unlessMismatched(
+            at: decoder, { try container.decode([String: TypedValue].self) })
+        {
+            self = .object(value)
+        } else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "expected an integer of 64 bits; other numbers are not supported")
+        }
+    }
+
+    /// Nil when the value here is of another type; errors from deeper inside pass: they say what is wrong there.
+    private static func unlessMismatched<Value>(
+        at decoder: any Decoder, _ decode: () throws -> Value
+    ) throws -> Value? {
+        do {
+            return try decode()
+        } catch DecodingError.typeMismatch(_, let context) where context.codingPath.count == decoder.codingPath.count {
+            return nil
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .null: try container.encodeNil()
+        case .bool(let value): try container.encode(value)
+        case .signed(let value): try container.encode(value)
+        case .unsigned(let value): try container.encode(value)
+        case .string(let value): try container.encode(value)
+        case .array(let value): try container.encode(value)
+        case .object(let value): try container.encode(value)
+        }
+    }
+}
+
+extension TypedValue: CustomStringConvertible {
+    /// Compact JSON with the keys of objects sorted.
+    public var description: String {
+        var text = ""
+        write(to: &text)
+        return text
+    }
+
+    private func write(to text: inout String) {
+        switch self {
+        case .null: text += "null"
+        case .bool(let value): text += value ? "true" : "false"
+        case .signed(let value): text += String(value)
+        case .unsigned(let value): text += String(value)
+        case .string(let value): Self.write(value, to: &text)
+        case .array(let elements):
+            text += "["
+            for (index, element) in elements.enumerated() {
+                if index > 0 { text += "," }
+                element.write(to: &text)
+            }
+            text += "]"
+        case .object(let members):
+            text += "{"
+            for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+                if index > 0 { text += "," }
+                Self.write(member.key, to: &text)
+                text += ":"
+                member.value.write(to: &text)
+            }
+            text += "}"
+        }
+    }
+
+    private static func write(_ string: String, to text: inout String) {
+        text += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case "\0"..<" ", "\u{7f}": text += "\\u00" + hexDigits(of: UInt8(truncatingIfNeeded: scalar.value))
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+}

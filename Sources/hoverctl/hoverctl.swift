@@ -1,0 +1,3 @@
+import Yams
+import ArgumentParser
+@main struct A { static func main() {} }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Controller
+import Dataplane
+import HoverAPI
+import Logging
+import ModuleCompiler
+import RESTServer
+import ServiceLifecycle
+import UnixSignals
+
+@main
+struct Hoverd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hoverd",
+        abstract: "The control and management plane for IO Modules.",
+        discussion: "hoverd serves its API on a Unix socket in its run folder, and keeps what it loads in the kernel "
+            + "under a folder on a bpffs. It needs root, or the capabilities that it names when they are missing.",
+        version: hoverVersion)
+
+    @Option(name: .customLong("run-dir"), help: "The folder of the socket, hover.sock.")
+    var runFolder = "/run/hover"
+
+    @Option(name: .customLong("bpffs"), help: "The folder for pins, on a bpffs.")
+    var pinFolder = "/sys/fs/bpf/hover"
+
+    @Option(help: "Serve the API on a loopback address too, like 127.0.0.1:5002 or [::1]:5002.")
+    var listen: [ListenAddress] = []
+
+    @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning or error.")
+    var logLevel: Logger.Level = .info
+
+    func run() async throws {
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "hoverd")
+        logger.logLevel = logLevel
+        let daemon = Daemon(runFolder: runFolder, pinFolder: pinFolder, listen: listen, logger: logger)
+        try await daemon.run()
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}

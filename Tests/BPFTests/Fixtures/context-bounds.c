@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+#include "fixture.h"
+
+SEC("tc")
+int refused(struct __sk_buff *skb)
+{
+	return *((volatile __u32 *)skb + 100); // here
+}

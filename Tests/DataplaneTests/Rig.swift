@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import Dataplane
+import Foundation
+import Logging
+import ModuleCompiler
+
+/// A data plane of a test's own, with modules compiled from source, whose programs are run on packets without a device.
+struct Rig {
+    let dataplane: Dataplane
+    let root: String
+    private let compiler: ModuleCompiler
+
+    /// Runs `body` with an empty data plane, which is cleared afterwards, whatever happens.
+    static func with(_ body: (Rig) async throws -> Void) async throws {
+        try Host.prepare(pinFolder: "/sys/fs/bpf")
+        let root = "/sys/fs/bpf/hover-rig-" + UUID().uuidString.prefix(8).lowercased()
+        let environment = ProcessInfo.processInfo.environment
+        let rig = Rig(
+            dataplane: try Dataplane(layout: PinLayout(root: root), logger: Logger(label: "rig")), root: root,
+            compiler: ModuleCompiler(
+                clang: try ClangInstallation.find(environment: environment),
+                includeDirectory: try findIncludeDirectory(environment: environment)))
+        do {
+            try await body(rig)
+        } catch {
+            try await rig.dataplane.clear()
+            throw error
+        }
+        try await rig.dataplane.clear()
+    }
+
+    /// Compiles and loads a module with programs for its first ports.
+    @discardableResult
+    func load(
+        _ name: String, _ source: String, ports: Int = 2, maxPort: Int = 16, isPolicy: Bool = false
+    ) async throws -> [String: ModuleTable] {
+        let object = try await compiler.compile(source, file: name + ".c").object
+        let image = ModuleImage(
+            object: object, number: 42, isPolicy: isPolicy, maxPort: maxPort, config: [:], counters: true)
+        let tables = try await dataplane.loadModule("m:" + name, image: image)
+        for port in 1...max(ports, 1) where ports > 0 {
+            try await dataplane.loadPort(port, ofModule: "m:" + name)
+        }
+        return Dictionary(uniqueKeysWithValues: tables.map { ($0.name, $0) })
+    }
+
+    /// Links port to port in one direction.
+    func wire(_ from: String, _ port: Int, to: String, _ other: Int) async throws {
+        try await dataplane.wire(
+            .port(module: "m:" + from, number: port), to: .port(module: "m:" + to, number: other))
+    }
+
+    /// What a module does with a packet that it receives on a port.
+    func receive(_ packet: [UInt8], on port: Int = 1, of name: String) throws -> TestRun {
+        try BPFProgram(pinned: "\(root)/modules/\(name)/ports/\(port)").testRun(data: packet)
+    }
+
+    func counters(_ name: String) async throws -> ModuleCount {
+        try await dataplane.counters(ofModule: "m:" + name)
+    }
+}
+
+extension TestRun {
+    /// The verdict as the kernel's traffic control reads it.
+    var verdict: Int32 { Int32(bitPattern: returnValue) }
+}
+
+/// Verdicts of traffic control (include/uapi/linux/pkt_cls.h).
+enum Verdict {
+    static let unspecified: Int32 = -1
+    static let shot: Int32 = 2
+}
+
+/// An Ethernet frame of 64 bytes.
+let frame: [UInt8] =
+    [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5] + [UInt8](repeating: 0x5a, count: 50)

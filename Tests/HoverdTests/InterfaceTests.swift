@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HoverAPI
+import TestSupport
+import Testing
+
+@Suite struct InterfaceTests {
+    @Test func aLinkWaitsForAnInterfaceThatVanished() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, _, _) = try await daemon.oneModule()
+            #expect(try await left.pings("10.0.0.2"))
+            try await daemon.network.ip("link", "delete", "right")
+            try await wait(for: "the link to be pending") {
+                try await daemon.client.links().contains { $0.state == "pending" }
+            }
+            let link = try #require(try await daemon.client.links().first { $0.state == "pending" })
+            #expect(link.detail?.contains("right is gone") == true)
+            #expect(try await !left.pings("10.0.0.2", wait: "0.2"))
+
+            try await daemon.network.ip(
+                "link", "add", "right", "type", "veth", "peer", "name", "eth0", "netns",
+                "\(daemon.network.name)-right")
+            let right = TestSupport.Host(namespace: "\(daemon.network.name)-right", interface: "right")
+            try await right.run("ip", "address", "add", "10.0.0.2/24", "dev", "eth0")
+            try await right.run("ip", "link", "set", "eth0", "up")
+            try await daemon.network.ip("link", "set", "right", "up")
+            try await wait(for: "the link to be up") {
+                try await daemon.client.links().allSatisfy { $0.state == "up" }
+            }
+            try await wait(for: "packets") { try await left.pings("10.0.0.2", wait: "0.2") }
+        }
+    }
+
+    @Test func aRenamedInterfaceStaysLinked() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, _, _) = try await daemon.oneModule()
+            try await daemon.network.ip("link", "set", "right", "name", "uplink-with-15c")
+            try await wait(for: "the new name") {
+                try await daemon.client.links().contains { $0.to.node == "i:uplink-with-15c" }
+            }
+            #expect(try await left.pings("10.0.0.2"))
+        }
+    }
+
+    @Test func aPeerThatMovesToAnotherNamespaceIsStillReached() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, right, _) = try await daemon.oneModule()
+            #expect(try await left.pings("10.0.0.2"))
+            // Another address on the peer: packets for it must not be taken for another host's.
+            try await right.run("ip", "link", "set", "eth0", "down")
+            try await right.run("ip", "link", "set", "eth0", "address", "02:00:00:00:0a:0b")
+            try await right.run("ip", "link", "set", "eth0", "up")
+            try await wait(for: "packets to the new address") { try await left.pings("10.0.0.2", wait: "0.2") }
+        }
+    }
+
+    @Test func interfacesAreListed() async throws {
+        try await HoverDaemon.with { daemon in
+            try await daemon.network.addHost("left", address: "10.0.0.1/24")
+            let interfaces = try await daemon.client.interfaces()
+            #expect(interfaces.map(\.name) == ["lo", "left"])
+            let left = try await daemon.client.interface("left")
+            #expect(left.kind == "veth")
+            #expect(left.up)
+            #expect(left.mtu == 1500)
+            let problem = try await refusal { try await daemon.client.interface("nothing") }
+            #expect(problem.status == 404)
+        }
+    }
+
+    @Test func anInterfaceThatIsLinkedKeepsItsSettings() async throws {
+        try await HoverDaemon.with { daemon in
+            try await daemon.network.addHost("left", address: "10.0.0.1/24")
+            try await daemon.network.ip("address", "add", "192.0.2.1/24", "dev", "left")
+            let before = try await daemon.network.ip("-d", "address", "show", "dev", "left")
+            try await daemon.forward("middle")
+            try await daemon.link(("i:left", nil), ("middle", 1))
+            let after = try await daemon.network.ip("-d", "address", "show", "dev", "left")
+            #expect(before == after)
+        }
+    }
+}

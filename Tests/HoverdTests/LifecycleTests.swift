@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HoverAPI
+import TestSupport
+import Testing
+
+/// How `hoverd` begins and ends.
+@Suite struct LifecycleTests {
+    @Test func aSecondOneSaysWhoHoldsTheLock() async throws {
+        try await HoverDaemon.with { daemon in
+            let same = try await attempt(HoverDaemon.command(in: daemon.network, folder: daemon.folder))
+            #expect(!same.succeeded)
+            #expect(same.errors.contains("pid \(daemon.processID)"), "\(same.errors)")
+            // Another run folder, the same pins.
+            let pins = try await attempt(HoverDaemon.command(in: daemon.network, folder: daemon.folder + "/other"))
+            #expect(!pins.succeeded)
+            #expect(pins.errors.contains("pid \(daemon.processID)"), "\(pins.errors)")
+            #expect(try await daemon.client.modules().isEmpty, "the first one still answers")
+        }
+    }
+
+    @Test func withoutCapabilitiesItSaysWhichAreMissing() async throws {
+        try await Network.with { network in
+            let folder = "/tmp/\(network.name)"
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let command = HoverDaemon.command(in: network, folder: folder)
+            let words = Array(command.prefix(2)) + ["setpriv", "--reuid", "65534", "--clear-groups"]
+            let unprivileged = try await attempt(words + Array(command.dropFirst(2)))
+            #expect(!unprivileged.succeeded)
+            #expect(unprivileged.errors.contains("CAP_BPF"), "\(unprivileged.errors)")
+            #expect(unprivileged.errors.contains("CAP_NET_ADMIN"))
+            let bounded = try await attempt(
+                Array(command.prefix(2)) + ["setpriv", "--bounding-set", "-bpf", "--inh-caps", "-all"]
+                    + Array(command.dropFirst(2)))
+            #expect(!bounded.succeeded)
+            #expect(bounded.errors.contains("CAP_BPF"), "\(bounded.errors)")
+            #expect(!bounded.errors.contains("CAP_NET_ADMIN"), "\(bounded.errors)")
+        }
+    }
+
+    @Test func pinsMustBeOnABPFFileSystem() async throws {
+        try await Network.with { network in
+            let folder = "/tmp/\(network.name)"
+            try FileManager.default.createDirectory(atPath: folder + "/pins", withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let result = try await attempt(
+                HoverDaemon.command(in: network, folder: folder, pinFolder: folder + "/pins"))
+            #expect(!result.succeeded)
+            #expect(result.errors.contains("mount -t bpf"), "\(result.errors)")
+        }
+    }
+
+    @Test func mountsTheUsualFileSystemWhenItIsMissing() async throws {
+        try await Network.with { network in
+            let folder = "/tmp/\(network.name)"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let command = HoverDaemon.command(in: network, folder: folder).joined(separator: " ")
+            let socket = folder + "/hover.sock"
+            // In a mount namespace of its own, without any bpffs; it ends when it has answered once.
+            let script = """
+                while umount /sys/fs/bpf 2>/dev/null; do :; done
+                \(command) 2>\(folder)/log & daemon=$!
+                for _ in $(seq 1000); do
+                    curl -sf --unix-socket \(socket) http://hover/v1/version >/dev/null && break
+                    kill -0 $daemon || break
+                    read -rt 0.01 <> <(:) || :
+                done
+                grep -c ' /sys/fs/bpf ' /proc/self/mounts
+                kill $daemon
+                wait $daemon
+                """
+            let result = try await attempt(["unshare", "--mount", "bash", "-c", script])
+            #expect(result.output.hasPrefix("1\n"), "\(result) \(try String(contentsOfFile: folder + "/log", encoding: .utf8))")
+        }
+    }
+
+    @Test func packetsGoOnWithoutItAndTheNextOneClearsUp() async throws {
+        try await Network.with { network in
+            let folder = "/tmp/\(network.name)"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            var hosts: [TestSupport.Host] = []
+            await #expect(throws: DaemonFailure.self) {
+                try await HoverDaemon.run(in: network, folder: folder) { daemon in
+                    let (left, right, _) = try await daemon.oneModule()
+                    hosts = [left, right]
+                    kill(daemon.processID, SIGKILL)
+                }
+            }
+            #expect(try await hosts[0].pings("10.0.0.2", count: 3))
+            try await HoverDaemon.run(in: network, folder: folder) { daemon in
+                #expect(try await daemon.client.modules().isEmpty)
+                #expect(try await !hosts[0].pings("10.0.0.2", wait: "0.2"))
+            }
+            try await HoverDaemon.checkResidue(network)
+        }
+    }
+
+    @Test func theSocketIsItsOwnersAlone() async throws {
+        try await HoverDaemon.with { daemon in
+            let mode = try await shell("stat", "-c", "%a", daemon.socket).trimmingCharacters(in: .newlines)
+            #expect(mode == "600")
+            let refused = try await attempt([
+                "setpriv", "--reuid", "65534", "--clear-groups", "curl", "-s", "--unix-socket", daemon.socket,
+                "http://hover/v1/version",
+            ])
+            #expect(!refused.succeeded)
+        }
+    }
+
+    @Test func refusesToListenBeyondLoopback() async throws {
+        try await Network.with { network in
+            let folder = "/tmp/\(network.name)"
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let result = try await attempt(
+                HoverDaemon.command(in: network, folder: folder) + ["--listen", "0.0.0.0:5002"])
+            #expect(!result.succeeded)
+            #expect(result.errors.contains("0.0.0.0:5002"))
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A private network: a namespace for `hoverd`, and hosts in namespaces of their own, each at the end of a veth.
+public struct Network: Sendable {
+    /// Unique on this machine.
+    public let name: String
+
+    init(name: String) {
+        self.name = name
+    }
+
+    /// The namespace in which `hoverd` and the near ends of the veths are.
+    public var namespace: String { name }
+
+    /// Makes a host: a namespace with an interface `eth0`, whose other end is `interface` in `hoverd`'s namespace.
+    ///
+    /// - Parameter address: of `eth0`, with the prefix length.
+    @discardableResult
+    public func addHost(_ interface: String, address: String...) async throws -> Host {
+        let host = Host(namespace: "\(name)-\(interface)", interface: interface)
+        try await shell("ip", "netns", "add", host.namespace)
+        try await shell(
+            "ip", "-n", name, "link", "add", interface, "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
+        try await shell("ip", "-n", host.namespace, "link", "set", "lo", "up")
+        for one in address {
+            let words = one.contains(":") ? ["nodad"] : []
+            try await shell(["ip", "-n", host.namespace, "address", "add", one, "dev", "eth0"] + words)
+        }
+        try await shell("ip", "-n", host.namespace, "link", "set", "eth0", "up")
+        try await shell("ip", "-n", name, "link", "set", interface, "up")
+        return host
+    }
+
+    /// Runs `ip` in `hoverd`'s namespace.
+    @discardableResult
+    public func ip(_ words: String...) async throws -> String {
+        try await shell(["ip", "-n", name] + words)
+    }
+
+    /// Runs a command in `hoverd`'s network namespace, with the mounts of this process.
+    @discardableResult
+    public func run(_ words: String...) async throws -> String {
+        try await shell(["nsenter", "--net=/run/netns/\(name)"] + words)
+    }
+
+    /// Runs `body` with a network that is removed afterwards, whatever happens.
+    public static func with<Result>(_ body: (Network) async throws -> Result) async throws -> Result {
+        let network = Network(name: "hover-" + UUID().uuidString.prefix(8).lowercased())
+        try await shell("ip", "netns", "add", network.name)
+        do {
+            try await network.ip("link", "set", "lo", "up")
+            let result = try await body(network)
+            try await network.remove()
+            return result
+        } catch {
+            try await network.remove()
+            throw error
+        }
+    }
+
+    private func remove() async throws {
+        let names = try await shell("ip", "netns", "list").split(separator: "\n").compactMap {
+            $0.split(separator: " ").first.map(String.init)
+        }
+        for name in names where name == self.name || name.hasPrefix(self.name + "-") {
+            try await shell("ip", "netns", "delete", name)
+        }
+    }
+}
+
+/// A host in a private network.
+public struct Host: Sendable {
+    public let namespace: String
+    /// The near end of its veth.
+    public let interface: String
+
+    /// Runs a command on the host.
+    @discardableResult
+    public func run(_ words: String...) async throws -> String {
+        try await shell(["nsenter", "--net=/run/netns/\(namespace)"] + words)
+    }
+
+    /// Notes the link-layer address behind another host's address, so that no question for it is sent.
+    public func learn(_ other: Host, as address: String) async throws {
+        let shown = try await shell("ip", "-n", other.namespace, "-o", "link", "show", "dev", "eth0")
+        let words = shown.split(separator: " ").map(String.init)
+        guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count else {
+            throw CommandFailure(command: ["ip", "link", "show"], status: "no address", output: shown)
+        }
+        try await shell(
+            "ip", "-n", namespace, "neighbor", "replace", address, "lladdr", words[at + 1], "dev", "eth0")
+    }
+
+    /// Whether an address answers a ping.
+    public func pings(_ address: String, count: Int = 1, wait seconds: String = "1") async throws -> Bool {
+        try await attempt([
+            "nsenter", "--net=/run/netns/\(namespace)", "ping", "-q", "-n", "-c", "\(count)", "-i", "0.05", "-W",
+            seconds, address,
+        ]).succeeded
+    }
+}
