@@ -88,7 +88,7 @@ private struct FirstPacket {
     private let sender: Int32
     private let receiver: Int32
 
-    init(from left: Host, to right: Host, address: String) async throws {
+    init(from left: TestHost, to right: TestHost, address: String) async throws {
         try await left.learn(right, as: address)
         sender = try await Self.socket(in: left.namespace) { try Self.connect($0, address, 9) }
         receiver = try await Self.socket(in: right.namespace) { try Self.bind($0, address, 9) }

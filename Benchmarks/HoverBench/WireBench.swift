@@ -42,7 +42,7 @@ struct WireBench: AsyncParsableCommand {
     }
 
     private func compare(
-        _ daemon: HoverDaemon, _ module: String, from left: Host
+        _ daemon: HoverDaemon, _ module: String, from left: TestHost
     ) async throws -> (ours: [Double], peer: [Double]) {
         var ours: [Double] = []
         var peer: [Double] = []
@@ -88,13 +88,13 @@ struct WireBench: AsyncParsableCommand {
         return number
     }
 
-    private func throughput(from host: Host) async throws -> Double {
+    private func throughput(from host: TestHost) async throws -> Double {
         let printed = try await host.run("iperf3", "-J", "-c", "10.0.0.2", "-t", "\(seconds)", "-O", "0.5")
         let answer = try JSONDecoder().decode(IperfReport.self, from: Data(printed.utf8))
         return answer.end.sum_received.bits_per_second / 1e9
     }
 
-    private func withServer(on host: Host, _ body: () async throws -> Void) async throws {
+    private func withServer(on host: TestHost, _ body: () async throws -> Void) async throws {
         let pidFile = "/tmp/\(host.namespace)-iperf3.pid"
         try await host.run("iperf3", "-s", "-D", "-I", pidFile)
         defer {

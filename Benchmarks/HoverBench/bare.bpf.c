@@ -12,4 +12,4 @@ int bare(struct __sk_buff *skb)
 	return bpf_redirect_peer(HOVER_CONSTANT(1), 0);
 }
 
-char license[] SEC("license") = "GPL";
+char bench_license[] SEC("license") = "GPL";

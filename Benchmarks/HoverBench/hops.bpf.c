@@ -69,4 +69,4 @@ int enter(struct __sk_buff *skb)
 	return TC_ACT_SHOT;
 }
 
-char license[] SEC("license") = "GPL";
+char bench_license[] SEC("license") = "GPL";

@@ -48,7 +48,7 @@ public final class BPFMap: Sendable {
             let entries = UInt32(exactly: maxEntries)
         else { throw KernelError(operation: "create map", object: name, errno: EINVAL) }
         var options = bpf_map_create_opts()
-        options.sz = MemoryLayout<bpf_map_create_opts>.size
+        options.sz = hover_map_create_size
         options.map_flags = flags
         let number = bpf_map_create(bpf_map_type(rawValue: type.rawValue), name, key, value, entries, &options)
         descriptor = BPFDescriptor(adopting: try check(number, "create map", name))

@@ -25,7 +25,7 @@ public final class BPFObject {
         let (opened, messages) = LibBPFMessages.capture { () -> (OpaquePointer?, Int32) in
             name.withCString { name in
                 var options = bpf_object_open_opts()
-                options.sz = MemoryLayout<bpf_object_open_opts>.size
+                options.sz = hover_object_open_size
                 options.object_name = name
                 return (bpf_object__open_mem(copy.baseAddress, bytes.count, &options), errno)
             }

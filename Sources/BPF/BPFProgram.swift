@@ -104,7 +104,7 @@ extension BPFProgram {
         data: [UInt8], repeat count: Int = 1, context: [UInt8]? = nil, flags: UInt32 = 0, batchSize: UInt32 = 0
     ) throws(KernelError) -> TestRun {
         var options = bpf_test_run_opts()
-        options.sz = MemoryLayout<bpf_test_run_opts>.size
+        options.sz = hover_test_run_size
         options.repeat = Int32(clamping: count)
         options.flags = flags
         options.batch_size = batchSize

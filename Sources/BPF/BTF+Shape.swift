@@ -50,7 +50,7 @@ private struct ShapeBuilder {
     static let maximumDepth = 32
 
     mutating func shape(of id: UInt32, depth: Int, name: String = "") -> TypeShape {
-        let size = types.size(of: id) ?? 0
+        guard let size = types.size(of: id) else { return .bytes(count: 0) }
         budget -= 1
         guard size <= ShapeBuilder.maximumSize, depth < ShapeBuilder.maximumDepth, budget > 0, let type = types.type(id)
         else { return .bytes(count: size) }

@@ -54,7 +54,7 @@ public struct ClsactFilter: Sendable, Hashable {
 
     private func hook(_ point: bpf_tc_attach_point) -> bpf_tc_hook {
         var hook = bpf_tc_hook()
-        hook.sz = MemoryLayout<bpf_tc_hook>.size
+        hook.sz = hover_tc_hook_size
         hook.ifindex = Int32(bitPattern: interfaceIndex)
         hook.attach_point = point
         return hook
@@ -62,7 +62,7 @@ public struct ClsactFilter: Sendable, Hashable {
 
     private var options: bpf_tc_opts {
         var options = bpf_tc_opts()
-        options.sz = MemoryLayout<bpf_tc_opts>.size
+        options.sz = hover_tc_size
         options.handle = ClsactFilter.handle
         options.priority = ClsactFilter.priority
         return options

@@ -11,6 +11,7 @@
 #include <linux/magic.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <stddef.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ struct hover_tcx_link_create {
 	__u32 attach_type;
 	__u32 flags;
 	__u32 relative_fd;
-	__u32 : 32;
+	__u32 unused;
 	__u64 expected_revision;
 	__u8 reserved[32];
 };
@@ -32,3 +33,13 @@ static inline long hover_bpf(int command, void *attributes, unsigned int size)
 {
 	return syscall(SYS_bpf, command, attributes, size);
 }
+
+// libbpf wants what is behind an option structure's last member to be zero, if `sz` includes it. Swift does not keep
+// padding zero, so `sz` ends with the last member.
+#define HOVER_OPTIONS_SIZE(type) (offsetof(struct type, type##__last_field) + sizeof(((struct type *)0)->type##__last_field))
+
+static const size_t hover_object_open_size = HOVER_OPTIONS_SIZE(bpf_object_open_opts);
+static const size_t hover_map_create_size = HOVER_OPTIONS_SIZE(bpf_map_create_opts);
+static const size_t hover_test_run_size = HOVER_OPTIONS_SIZE(bpf_test_run_opts);
+static const size_t hover_tc_hook_size = HOVER_OPTIONS_SIZE(bpf_tc_hook);
+static const size_t hover_tc_size = HOVER_OPTIONS_SIZE(bpf_tc_opts);

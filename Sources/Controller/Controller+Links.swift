@@ -3,10 +3,10 @@
 import Foundation
 
 extension Controller {
-    /// All links, by id.
+    /// All links in the order of their creation.
     public func links() async -> [LinkState] {
         await exclusively {
-            self.model.links.values.sorted { $0.id < $1.id }.map { self.state(of: $0) }
+            self.model.links.values.sorted { $0.number < $1.number }.map { self.state(of: $0) }
         }
     }
 
@@ -32,10 +32,11 @@ extension Controller {
                 try await self.refreshInterface(named: String(end.node.dropFirst(2)))
             }
             let link = try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
-                let link = try model.resolve(from: from, to: to)
+                let link = try model.resolve(from: from, to: to, number: self.nextLinkNumber)
                 try model.planCreation(of: link, in: &plan)
                 return link
             }
+            self.nextLinkNumber += 1
             return self.state(of: link)
         }
     }
@@ -59,7 +60,7 @@ extension Controller {
 
 extension Model {
     /// What a request for a link means.
-    func resolve(from: EndpointRequest, to: EndpointRequest) throws(HoverError) -> LinkRecord {
+    func resolve(from: EndpointRequest, to: EndpointRequest, number: Int) throws(HoverError) -> LinkRecord {
         let first = try resolve(end: from)
         let second = try resolve(end: to, besides: first)
         if case .interface = first, case .interface = second {
@@ -68,6 +69,6 @@ extension Model {
         if first.node == second.node, first == second {
             throw HoverError(.invalid, "\(first) cannot be linked to itself")
         }
-        return LinkRecord(id: "l:" + UUID().uuidString.lowercased(), from: first, to: second)
+        return LinkRecord(id: "l:" + UUID().uuidString.lowercased(), number: number, from: first, to: second)
     }
 }

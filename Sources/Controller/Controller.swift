@@ -14,6 +14,7 @@ public actor Controller {
     let logger: Logger
     /// The number of the next module.
     var nextNumber: UInt32 = 1
+    var nextLinkNumber = 1
 
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -112,8 +113,9 @@ extension HoverError {
         case .kernel(let reason): self.init(.kernel, reason)
         case .verifier(let error):
             let place = error.location.map {
+                // Clang notes a file's place from the folder that it ran in, "." in the sandbox.
                 SourceDiagnostic(
-                    file: $0.file, line: $0.line, column: $0.column, severity: "error", message: error.summary)
+                    file: $0.file.hasPrefix("./") ? String($0.file.dropFirst(2)) : $0.file, line: $0.line, column: $0.column, severity: "error", message: error.summary)
             }
             self.init(
                 .verifier, "the kernel's verifier refused the module: \(error.summary)",

@@ -125,7 +125,7 @@ extension Model {
     ) throws(HoverError) -> [Hop] {
         var hops: [Hop] = []
         for (policy, handler) in wanted {
-            guard let instance = freeHop(of: policy) else {
+            guard let instance = freeHop(of: policy, in: plan) else {
                 throw HoverError(
                     .conflict,
                     "policy \(policy) would lie in more than \(ModuleImage.maxHops) places: give it fewer tags")

@@ -134,9 +134,13 @@ extension Model {
         return bridge
     }
 
-    /// The lowest number that no place of a policy has; nil when the policy lies everywhere it can.
-    func freeHop(of policy: String) -> Int? {
-        let taken = hopsOf[policy] ?? []
+    /// The lowest number that no place of a policy has, nor has until `plan` is carried out; nil when the policy lies
+    /// everywhere it can.
+    func freeHop(of policy: String, in plan: Plan) -> Int? {
+        var taken = hopsOf[policy] ?? []
+        for case .hop(let hop) in plan.releases where hop.policy == policy {
+            taken.insert(hop.instance)
+        }
         guard taken.count < ModuleImage.maxHops else { return nil }
         return (1...ModuleImage.maxHops).first { !taken.contains($0) }
     }

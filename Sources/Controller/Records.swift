@@ -24,6 +24,8 @@ struct ModuleRecord: Sendable, Hashable {
 /// A link as the controller keeps it.
 struct LinkRecord: Sendable, Hashable {
     var id: String
+    /// The order in which links are shown.
+    var number: Int
     var from: Endpoint
     var to: Endpoint
 }

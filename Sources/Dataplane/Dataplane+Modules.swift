@@ -64,12 +64,7 @@ extension Dataplane {
         for program in object.programs {
             try program.setInstructions(constants.fill(program.instructions))
         }
-        for map in object.maps where map.name == ModuleImage.slotsMap {
-            try map.setMaxEntries(image.slotCount)
-        }
-        for map in object.maps where map.name == ModuleImage.countersMap {
-            try map.setValueSize(image.counterSize)
-        }
+        try image.size(object)
         try object.load()
         return try pin(object, id: id)
     }
@@ -110,6 +105,7 @@ extension Dataplane {
                 try program.setAutoload(program.name == ModuleImage.portProgram)
                 try program.setInstructions(constants(image).fill(program.instructions))
             }
+            try image.size(object)
             for (number, map) in object.maps.enumerated() {
                 try map.reuse(BPFMap(pinned: pinPath(of: map, number: number, module: id, types: object.types)))
             }
@@ -149,6 +145,16 @@ extension Dataplane {
 }
 
 extension ModuleImage {
+    /// Gives the object's slots and counters the size that the module's ports need.
+    func size(_ object: BPFObject) throws {
+        for map in object.maps where map.name == Self.slotsMap {
+            try map.setMaxEntries(slotCount)
+        }
+        for map in object.maps where map.name == Self.countersMap {
+            try map.setValueSize(counterSize)
+        }
+    }
+
     /// The constants of the program whose way on is `way`.
     func constants(port: Int, next: Int, way: Int) -> Constants {
         Constants(values: [

@@ -93,7 +93,7 @@ extension HoverClient {
 
     /// The entry with this key; `key` is text as `TypeShape.parse(text:)` reads it.
     public func entry(_ key: String, of table: String, in module: String) async throws -> TableEntry {
-        try await get(["modules", module, "tables", table, "entries", key])
+        try await get(["modules", module, "tables", table, "entries", segment(key)])
     }
 
     /// Adds an entry, or changes the one with this key.
@@ -105,13 +105,16 @@ extension HoverClient {
     public func setEntry(
         _ key: String, to value: TypedValue, of table: String, in module: String
     ) async throws {
-        try await run(.PUT, ["modules", module, "tables", table, "entries", key], body: ["value": value])
+        try await run(.PUT, ["modules", module, "tables", table, "entries", segment(key)], body: ["value": value])
     }
 
     /// Removes the entry with this key; `key` is text as `TypeShape.parse(text:)` reads it.
     public func deleteEntry(_ key: String, of table: String, in module: String) async throws {
-        try await delete(["modules", module, "tables", table, "entries", key])
+        try await delete(["modules", module, "tables", table, "entries", segment(key)])
     }
+
+    /// A URL without its last part would name the whole table: empty text is written as JSON.
+    private func segment(_ key: String) -> String { key.isEmpty ? "\"\"" : key }
 
     /// A key as a person types it and as URLs carry it: text bare, anything else as compact JSON.
     private func keyText(_ key: TypedValue) -> String {

@@ -24,7 +24,9 @@ public enum ClientError: Error, Hashable, CustomStringConvertible {
         let variable = Endpoint.environmentVariable
         switch self {
         case .invalidEndpoint(let text):
-            return "'\(text)' is no endpoint: give the path of hoverd's Unix socket (with a / in it) or http://host:port"
+            return
+                "'\(text)' is no endpoint: give the path of hoverd's Unix socket (with a / in it, at most 107 bytes) "
+                + "or http://host:port"
         case .notRunning(let endpoint, let reason):
             return "hoverd is not running at \(endpoint) (\(reason)): start hoverd, or name its socket with "
                 + "--endpoint or \(variable)"

@@ -26,16 +26,23 @@ extension HoverClient {
     func send<Answer: Decodable>(
         _ method: HTTPMethod, _ path: [String], body: some Encodable
     ) async throws -> Answer {
-        try decode(await exchange(method, path, body: JSONEncoder().encode(body)))
+        try decode(await exchange(method, path, body: Self.encode(body)))
     }
 
     /// For routes whose answer says no more than that it is done.
     func run(_ method: HTTPMethod, _ path: [String], body: some Encodable) async throws {
-        _ = try await exchange(method, path, body: JSONEncoder().encode(body))
+        _ = try await exchange(method, path, body: Self.encode(body))
     }
 
     func delete(_ path: [String]) async throws {
         _ = try await exchange(.DELETE, path, body: nil)
+    }
+
+    private static func encode(_ body: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        // An escape for every / in base64 could take an object over the server's limit.
+        encoder.outputFormatting = .withoutEscapingSlashes
+        return try encoder.encode(body)
     }
 
     private struct Answer {

@@ -13,6 +13,9 @@ public enum Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// Where `hoverd` listens unless it is told otherwise.
     public static let standard = Endpoint.unixSocket(path: "/run/hover/hover.sock")
 
+    /// Bytes, without the zero at the end: `sun_path` in unix(7).
+    private static let longestPath = 107
+
     /// Reads an endpoint: a path, with or without `unix:` before it, or `http://host:port`.
     ///
     /// - Throws: `ClientError.invalidEndpoint`.
@@ -24,7 +27,7 @@ public enum Endpoint: Sendable, Hashable, CustomStringConvertible {
                 (1...65535).contains(port), colon != address.startIndex, !address.contains("/")
             else { throw .invalidEndpoint(text) }
             self = .tcp(host: String(address[..<colon]), port: port)
-        } else if path.contains("/"), !path.contains("://") {
+        } else if path.contains("/"), !path.contains("://"), path.utf8.count <= Self.longestPath {
             self = .unixSocket(path: path)
         } else {
             throw .invalidEndpoint(text)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Subprocess
 
 /// One run of clang in its sandbox, finished.
@@ -9,48 +10,65 @@ struct ClangRun: Sendable {
     private let timedOut: Bool
     private let status: TerminationStatus
 
-    /// Runs the command. Killing the first process of the sandbox ends all of it: that is how a pid namespace ends.
+    /// Runs the command. Killing its process group ends it at any time: what has left the group is in a pid namespace
+    /// that ends with its first process.
     init(command: [String], source: [UInt8], limits: CompileLimits) async throws(CompileError) {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1))]
         let configuration = Configuration(
             executable: .path(.init(command[0])), arguments: Arguments(Array(command.dropFirst())),
-            environment: .custom([:] as [Environment.Key: String]), workingDirectory: "/")
+            environment: .custom([:] as [Environment.Key: String]), workingDirectory: "/", platformOptions: options)
+        let file = try Self.unnamedFile(holding: source)
         do {
-            let result = try await run(configuration, input: .inputWriter, output: .sequence, error: .sequence) {
-                await Self.converse(with: $0, source: source, limits: limits)
+            let result = try await run(
+                configuration, input: .fileDescriptor(.init(rawValue: file), closeAfterSpawningProcess: true),
+                output: .sequence, error: .sequence
+            ) {
+                await Self.listen(to: $0, limits: limits)
             }
             (object, printed, timedOut) = result.closureResult
             status = result.terminationStatus
         } catch {
-            throw CompileError(.unavailable, "\(command[0]) cannot be run: \(error)")
+            throw Task.isCancelled
+                ? Self.cancelled : CompileError(.unavailable, "\(command[0]) cannot be run: \(error)")
         }
-        guard !Task.isCancelled else {
-            throw CompileError(.cancelled, "the compilation was cancelled")
+        guard !Task.isCancelled else { throw Self.cancelled }
+    }
+
+    private static let cancelled = CompileError(.cancelled, "the compilation was cancelled")
+
+    /// The source as a file without a name. A pipe would send hoverd SIGPIPE when the sandbox ends before it has read.
+    private static func unnamedFile(holding source: [UInt8]) throws(CompileError) -> CInt {
+        let path = "/tmp/hover-source-\(UInt64.random(in: .min ... .max))"
+        let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0, unlink(path) == 0, write(file, source, source.count) == source.count,
+            lseek(file, 0, SEEK_SET) == 0
+        else {
+            let reason = String(cString: strerror(errno))
+            if file >= 0 {
+                close(file)
+            }
+            throw CompileError(.unavailable, "the source cannot be handed to clang through a file in /tmp: \(reason)")
         }
+        return file
     }
 
     private enum Part {
-        case input
         case object(Collected)
         case printed(Collected)
         case timer(ended: Bool)
     }
 
-    private static func converse(
-        with execution: Execution<CustomWriteInput, SequenceOutput, SequenceOutput>, source: [UInt8],
-        limits: CompileLimits
+    private static func listen(
+        to execution: Execution<FileDescriptorInput, SequenceOutput, SequenceOutput>, limits: CompileLimits
     ) async -> (Collected, Collected, Bool) {
         await withTaskGroup(of: Part.self) { group in
-            group.addTask {
-                // A sandbox that fails reads no input; what it prints says why.
-                _ = try? await execution.standardInputWriter.write(source)
-                try? await execution.standardInputWriter.finish()
-                return .input
-            }
             group.addTask { .object(await Collected(execution.standardOutput, limit: limits.object)) }
             group.addTask { .printed(await Collected(execution.standardError, limit: limits.output)) }
             group.addTask {
                 guard (try? await Task.sleep(for: .seconds(limits.seconds))) != nil else { return .timer(ended: false) }
-                try? execution.send(signal: .kill)
+                try? execution.send(signal: .kill, toProcessGroup: true)
                 return .timer(ended: true)
             }
             var object = Collected()
@@ -59,7 +77,6 @@ struct ClangRun: Sendable {
             var open = 2
             for await part in group {
                 switch part {
-                case .input: break
                 case .object(let all): (object, open) = (all, open - 1)
                 case .printed(let all): (printed, open) = (all, open - 1)
                 case .timer(let ended): timedOut = ended
@@ -78,7 +95,8 @@ struct ClangRun: Sendable {
         let diagnostics = Diagnostics(printed: String(decoding: printed.bytes, as: UTF8.self) + cut, file: file)
         guard !object.isCut else {
             throw CompileError(
-                .objectTooLarge, "the object of \(file) is over \(limits.object) bytes: declare smaller initialised data")
+                .objectTooLarge,
+                "the object of \(file) is over \(limits.object) bytes: declare smaller initialised data")
         }
         if status.isSuccess, !object.bytes.isEmpty {
             return CompiledModule(
@@ -104,7 +122,8 @@ struct ClangRun: Sendable {
         }
         if output.contains("out of memory") || output.contains("bad_alloc") {
             return CompileError(
-                .outOfMemory, "clang needs more than \(limits.memory >> 20) MiB for \(file): make it expand to less code")
+                .outOfMemory,
+                "clang needs more than \(limits.memory >> 20) MiB for \(file): make it expand to less code")
         }
         guard status == .exited(1), let first = diagnostics.errors.first else {
             return CompileError(.crashed, "clang broke down on \(file) (\(status)): simplify the source")

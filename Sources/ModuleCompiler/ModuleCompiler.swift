@@ -60,7 +60,8 @@ public struct ModuleCompiler: Sendable {
         let diagnostic = CompileDiagnostic(
             file: file, line: line, column: column, severity: "error", message: "the source has a zero byte here")
         throw CompileError(
-            .refused, "\(file):\(line):\(column): the source has a zero byte here: send text", diagnostics: [diagnostic])
+            .refused, "\(file):\(line):\(column): the source has a zero byte here: send text",
+            diagnostics: [diagnostic])
     }
 
     /// The last component, safe as an argument and in a path.

@@ -4,8 +4,8 @@ import Foundation
 
 /// The command line that runs clang where it reaches nothing but itself, libraries and headers.
 ///
-/// `prlimit` bounds it, `bwrap` gives it a file system and namespaces of its own, `setpriv` makes it `nobody`. The source
-/// comes by standard input, the object leaves by standard output.
+/// `prlimit` bounds it, `bwrap` gives it a file system and namespaces of its own, `setpriv` makes it `nobody`. The
+/// source comes by standard input, the object leaves by standard output.
 struct Sandbox {
     /// Where things are inside. The names of the host's folders stay outside.
     static let includes = "/hover-include"
@@ -84,6 +84,8 @@ struct Sandbox {
         "-resource-dir", resources,
         "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11",
         "-fno-crash-diagnostics", "-fdebug-compilation-dir=.",
+        // Sources of the original Hover use variables after the inner block that declares them has ended.
+        "-Xclang", "-disable-lifetime-markers",
         "-I", includes, "-iquote", includes + "/hover", "-idirafter", "/usr/include/" + multiarch,
         "-include", "hover/iomodule.h",
         "-Wall", "-Wno-unused", "-Werror=undefined-internal",

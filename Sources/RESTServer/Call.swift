@@ -20,11 +20,7 @@ struct Call: Sendable {
         guard !body.isEmpty else {
             throw HoverError(.invalid, "the body is empty: expected JSON")
         }
-        do {
-            return try JSONDecoder().decode(TypedValue.self, from: body)
-        } catch {
-            throw HoverError(.invalid, "the body: \(Self.reason(error))")
-        }
+        return try read(TypedValue.self)
     }
 
     /// The body as a wire type, when it is what the schema of that name says.
@@ -35,21 +31,30 @@ struct Call: Sendable {
         } catch {
             throw HoverError(.invalid, "\(error.path.isEmpty ? error.inside("the body") : error)")
         }
+        return try read(type)
+    }
+
+    private func read<Body: Decodable>(_ type: Body.Type) throws(HoverError) -> Body {
         do {
             return try JSONDecoder().decode(type, from: body)
+        } catch DecodingError.dataCorrupted(let context) {
+            if context.codingPath.isEmpty || syntaxError != nil {
+                throw HoverError(.invalid, "the body is not JSON: \(syntaxError ?? context.debugDescription)")
+            }
+            let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? "." + $0.stringValue }.joined()
+            throw HoverError(.invalid, "\(path.drop { $0 == "." }): \(context.debugDescription)")
         } catch {
-            throw HoverError(.invalid, "the body: \(Self.reason(error))")
+            throw HoverError(.invalid, "the body: \(error)")
         }
     }
 
-    /// Foundation's decoding errors in one line.
-    private static func reason(_ error: any Error) -> String {
-        guard case DecodingError.dataCorrupted(let context) = error else { return "\(error)" }
-        let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? "." + $0.stringValue }.joined()
-        guard let cause = context.underlyingError else {
-            return (path.isEmpty ? "" : path.drop { $0 == "." } + ": ") + context.debugDescription
+    /// What is wrong with the body's syntax and where, which JSONDecoder does not tell.
+    private var syntaxError: String? {
+        do {
+            _ = try JSONSerialization.jsonObject(with: body, options: .fragmentsAllowed)
+            return nil
+        } catch {
+            return (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String
         }
-        let place = (cause as? CocoaError)?.userInfo[NSDebugDescriptionErrorKey] as? String
-        return "not JSON: \(place ?? context.debugDescription)"
     }
 }

@@ -30,12 +30,13 @@ public struct RESTServer: Sendable {
     static func application(address: BindAddress, responder: Responder, logger: Logger) -> Application<Responder> {
         Application(
             responder: responder,
-            // Longer than clients keep idle connections, so that it is seldom the server who closes one under a request.
+            // Longer than clients keep idle connections, so that it is seldom the server who ends one under a request.
             server: .http1(configuration: .init(idleTimeout: .minutes(5))),
             configuration: ApplicationConfiguration(address: address),
             onServerRunning: { channel in
                 guard let path = channel.localAddress?.pathname, chmod(path, 0o600) != 0 else { return }
-                logger.critical("cannot keep other users from \(path) (\(String(cString: strerror(errno)))): not serving")
+                let reason = String(cString: strerror(errno))
+                logger.critical("cannot keep other users from \(path) (\(reason)): not serving")
                 channel.close(promise: nil)
             },
             logger: logger)

@@ -50,7 +50,8 @@ struct Responder: HTTPResponder {
         let dialect = Dialect(path: uri.path)
         do throws(HoverError) {
             guard let path = RequestPath(uri.path) else {
-                throw HoverError(.invalid, "the path \(uri.path) is not percent-encoded UTF-8: encode what is not ASCII")
+                throw HoverError(
+                    .invalid, "the path \(uri.path) is not percent-encoded UTF-8: encode what is not ASCII")
             }
             switch routes.find(method, path) {
             case .found(let route, let parameters):

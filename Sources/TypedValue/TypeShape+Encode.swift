@@ -109,9 +109,11 @@ private struct Image {
 
     /// Puts a member's image where the member is. Members that share memory must agree about it.
     mutating func place(_ image: Image, of member: TypeShape.Member, value: TypedValue) throws(TypeMismatch) {
-        let placed = try member.bitSize.map { bitSize throws(TypeMismatch) in
-            try image.shifted(by: member.bitOffset, bitSize: bitSize, signed: member.shape.isSigned, value: value)
-        } ?? image
+        var placed = image
+        if let bitSize = member.bitSize {
+            placed = try image.shifted(
+                by: member.bitOffset, bitSize: bitSize, signed: member.shape.isSigned, value: value)
+        }
         for index in placed.bytes.indices {
             let place = member.offset + index
             let common = written[place] & placed.written[index]

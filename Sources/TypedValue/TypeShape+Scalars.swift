@@ -70,7 +70,7 @@ extension TypeShape {
     /// Hexadecimal digits, or a number for each byte.
     static func bytes(_ value: TypedValue, count: Int) -> [UInt8]? {
         guard case .string(let text) = value else { return numbers(value, count: count) }
-        let found = hexBytes( text.hasPrefix("0x") ? text.dropFirst(2) : text[...])
+        let found = hexBytes(text.hasPrefix("0x") ? text.dropFirst(2) : text[...])
         return found?.count == count ? found : nil
     }
 

@@ -42,7 +42,7 @@ struct Planner {
     mutating func link(_ from: EndpointRequest, _ to: EndpointRequest) throws -> (id: String, plan: Plan) {
         var id = ""
         let plan = try plan { (model, plan) throws(HoverError) in
-            let link = try model.resolve(from: from, to: to)
+            let link = try model.resolve(from: from, to: to, number: 1)
             id = link.id
             try model.planCreation(of: link, in: &plan)
         }

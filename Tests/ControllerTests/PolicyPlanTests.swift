@@ -60,7 +60,26 @@ import Testing
         #expect(plan.releases.count == 2)
         let chain = try #require(planner.model.chains.values.first)
         #expect(chain.hops.isEmpty)
-        #expect(planner.model.freeHop(of: "m:p") == 1)
+        #expect(planner.model.freeHop(of: "m:p", in: plan) == 3, "the plan still has to remove 1 and 2")
+        #expect(planner.model.freeHop(of: "m:p", in: Plan()) == 1)
+    }
+
+    @Test func moves() throws {
+        var planner = Planner()
+        for name in ["a", "b", "c"] {
+            try planner.addModule(name)
+        }
+        try planner.link(.port("a", 1), .port("b", 1))
+        try planner.link(.port("b", 2), .port("c", 1))
+        try planner.addModule("p", .policy, tags: ["m:b"])
+        let plan = try planner.plan { (model, plan) throws(HoverError) in
+            try model.planUpdate(of: model.resolve(module: "p"), name: "p", tags: ["m:a"], in: &plan)
+        }
+        let made = plan.actions.compactMap { if case .loadHop(let hop) = $0 { hop.instance } else { nil } }
+        let removed = plan.releases.compactMap { if case .hop(let hop) = $0 { hop.instance } else { nil } }
+        #expect(made.count == 2)
+        #expect(removed.count == 4)
+        #expect(Set(made).isDisjoint(with: removed), "\(made) are loaded before \(removed) are removed")
     }
 
     @Test func eightOnALinkAndNotNine() throws {

@@ -27,7 +27,8 @@ import Testing
                 try await rig.load("bad", addition + "\n" + Self.handler)
             }
             #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
-            #expect(try BPFFileSystem.contents(of: rig.root + "/modules").isEmpty)
+            let left = try BPFFileSystem.contents(of: rig.root + "/modules")
+            #expect(left.isEmpty)
         }
     }
 

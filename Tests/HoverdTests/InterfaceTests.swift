@@ -20,7 +20,7 @@ import Testing
             try await daemon.network.ip(
                 "link", "add", "right", "type", "veth", "peer", "name", "eth0", "netns",
                 "\(daemon.network.name)-right")
-            let right = TestSupport.Host(namespace: "\(daemon.network.name)-right", interface: "right")
+            let right = TestHost(namespace: "\(daemon.network.name)-right", interface: "right")
             try await right.run("ip", "address", "add", "10.0.0.2/24", "dev", "eth0")
             try await right.run("ip", "link", "set", "eth0", "up")
             try await daemon.network.ip("link", "set", "right", "up")

@@ -91,10 +91,10 @@ import TypedValue
             #expect(module["id"] == .string(id))
             #expect(module["module_type"] == "bpf/forward")
             #expect(module["display_name"] == "first")
-            #expect(module["permissions"] == "0x600")
+            #expect(module["permissions"] == "0600")
             try await daemon.network.ip("link", "add", "br0", "type", "bridge")
             let bridge = try await ask("GET", "/modules/b:br0", in: daemon)
-            #expect(bridge["permissions"] == "0x400")
+            #expect(bridge["permissions"] == "0400")
             #expect(try await ask("GET", "/modules/", in: daemon).list.count == 2)
             let unknown = try await ask(
                 "POST", "/modules/",

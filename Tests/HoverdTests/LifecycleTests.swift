@@ -81,7 +81,7 @@ import Testing
             let folder = "/tmp/\(network.name)"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }
-            var hosts: [TestSupport.Host] = []
+            var hosts: [TestHost] = []
             await #expect(throws: DaemonFailure.self) {
                 try await HoverDaemon.run(in: network, folder: folder) { daemon in
                     let (left, right, _) = try await daemon.oneModule()

@@ -23,7 +23,7 @@ extension HoverDaemon {
     }
 
     /// Two hosts, `left` and `right`, behind one module.
-    func oneModule() async throws -> (left: TestSupport.Host, right: TestSupport.Host, module: Module) {
+    func oneModule() async throws -> (left: TestHost, right: TestHost, module: Module) {
         let left = try await network.addHost("left", address: "10.0.0.1/24", "fd00::1/64")
         let right = try await network.addHost("right", address: "10.0.0.2/24", "fd00::2/64")
         let module = try await forward("middle")

@@ -18,7 +18,8 @@ private func link(
     type: UInt16, family: UInt8 = 0, index: Int32, flags: UInt32 = 0, attributes: [[UInt8]]
 ) -> [UInt8] {
     // struct ifinfomsg: family, padding, device type (1: Ethernet), index, flags, changed flags
-    let body = [family, 0] + bytes(UInt16(1)) + bytes(index) + bytes(flags) + bytes(UInt32.max)
+    let body =
+        [family, 0] + bytes(UInt16(1)) + bytes(index) + bytes(flags) + bytes(UInt32.max)
         + attributes.flatMap { $0 }
     // struct nlmsghdr: length, type, flags, sequence number, port
     return bytes(UInt32(16 + body.count)) + bytes(type) + bytes(UInt16(0)) + bytes(UInt32(7)) + bytes(UInt32(0)) + body

@@ -21,7 +21,9 @@ final class PrivateNamespace: Sendable {
                 throw Failure(description: "unshare: \(String(cString: strerror(errno)))")
             }
             let descriptor = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw Failure(description: "no namespace: \(String(cString: strerror(errno)))") }
+            guard descriptor >= 0 else {
+                throw Failure(description: "no namespace: \(String(cString: strerror(errno)))")
+            }
             return descriptor
         }
     }

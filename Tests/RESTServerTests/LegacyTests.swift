@@ -22,7 +22,8 @@ import TypedValue
             .init(name: "pad", offset: 6, shape: .bytes(count: 2)),
             .init(
                 name: "inner", offset: 8,
-                shape: .structure(name: "", size: 4, isUnion: false, members: [.init(name: "a", offset: 0, shape: u32)])),
+                shape: .structure(
+                    name: "", size: 4, isUnion: false, members: [.init(name: "a", offset: 0, shape: u32)])),
         ])
 
     /// `struct { u32 low: 4; u32 high: 12; u32 value; }`
@@ -129,7 +130,8 @@ import TypedValue
         #expect(answer.headers[.contentType] == "text/plain; charset=utf-8")
         #expect(answer.headers[.accessControlAllowOrigin] == "*")
         for kind in HoverError.Kind.allCases {
-            #expect(LegacyAnswer.response(to: HoverError(kind, "")).status == (kind == .notFound ? .notFound : .badRequest))
+            let status = LegacyAnswer.response(to: HoverError(kind, "")).status
+            #expect(status == (kind == .notFound ? .notFound : .badRequest))
         }
     }
 }

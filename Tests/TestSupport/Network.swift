@@ -18,8 +18,8 @@ public struct Network: Sendable {
     ///
     /// - Parameter address: of `eth0`, with the prefix length.
     @discardableResult
-    public func addHost(_ interface: String, address: String...) async throws -> Host {
-        let host = Host(namespace: "\(name)-\(interface)", interface: interface)
+    public func addHost(_ interface: String, address: String...) async throws -> TestHost {
+        let host = TestHost(namespace: "\(name)-\(interface)", interface: interface)
         try await shell("ip", "netns", "add", host.namespace)
         try await shell(
             "ip", "-n", name, "link", "add", interface, "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
@@ -71,10 +71,15 @@ public struct Network: Sendable {
 }
 
 /// A host in a private network.
-public struct Host: Sendable {
+public struct TestHost: Sendable {
     public let namespace: String
     /// The near end of its veth.
     public let interface: String
+
+    public init(namespace: String, interface: String) {
+        self.namespace = namespace
+        self.interface = interface
+    }
 
     /// Runs a command on the host.
     @discardableResult
@@ -83,7 +88,7 @@ public struct Host: Sendable {
     }
 
     /// Notes the link-layer address behind another host's address, so that no question for it is sent.
-    public func learn(_ other: Host, as address: String) async throws {
+    public func learn(_ other: TestHost, as address: String) async throws {
         let shown = try await shell("ip", "-n", other.namespace, "-o", "link", "show", "dev", "eth0")
         let words = shown.split(separator: " ").map(String.init)
         guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count else {

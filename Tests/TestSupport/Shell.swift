@@ -8,6 +8,12 @@ public struct CommandFailure: Error, CustomStringConvertible {
     public let status: String
     public let output: String
 
+    public init(command: [String], status: String, output: String) {
+        self.command = command
+        self.status = status
+        self.output = output
+    }
+
     public var description: String { "`\(command.joined(separator: " "))`: \(status)\n\(output)" }
 }
 

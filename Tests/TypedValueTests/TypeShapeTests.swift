@@ -98,25 +98,26 @@ private let key = TypeShape.structure(
         #expect(try TypeShape.formatted(.bigEndian(size: 2)).encode("0x0102") == [1, 2])
     }
 
-    @Test(arguments: [
-        (u8, 256, "expected an integer from 0 to 255, found 256"),
-        (u8, -1, "expected an integer from 0 to 255, found -1"),
-        (u8, "x", "expected an integer from 0 to 255, found \"x\""),
-        (.integer(size: 1, signed: true), -129, "expected an integer from -128 to 127, found -129"),
-        (.boolean, 2, "expected true or false, found 2"),
-        (color, "BLUE", "expected a number or one of RED, NONE, found \"BLUE\""),
-        (.characters(count: 2), "abc", "expected text of at most 2 bytes, or 2 numbers, found \"abc\""),
-        (.bytes(count: 2), "0a0", "expected 4 hexadecimal digits, or 2 numbers, found \"0a0\""),
-        (.formatted(.ipv4), "10.0.0", "expected an IPv4 address, found \"10.0.0\""),
-        (.formatted(.ipv4), "010.0.0.1", "expected an IPv4 address, found \"010.0.0.1\""),
-        (.formatted(.mac), "aa:bb:cc:dd:ee:f", "expected a MAC address, found \"aa:bb:cc:dd:ee:f\""),
-        (.array(of: u8, count: 2), [1], "expected an array of 2, found an array of 1"),
-        (.array(of: u8, count: 2), [1, 256], "[1]: expected an integer from 0 to 255, found 256"),
-        (key, ["a": 1, "ip": "1.2.3.4"], "c: expected a number or one of RED, NONE, found nothing"),
-        (key, ["b": 1], "expected an object with a, ip, c, found a member \"b\""),
-        (key, 5, "expected an object with a, ip, c, found 5"),
-        (key, ["a": 1, "ip": "1.2.3", "c": 1], "ip: expected an IPv4 address, found \"1.2.3\""),
-    ] as [(TypeShape, TypedValue, String)])
+    @Test(
+        arguments: [
+            (u8, 256, "expected an integer from 0 to 255, found 256"),
+            (u8, -1, "expected an integer from 0 to 255, found -1"),
+            (u8, "x", "expected an integer from 0 to 255, found \"x\""),
+            (.integer(size: 1, signed: true), -129, "expected an integer from -128 to 127, found -129"),
+            (.boolean, 2, "expected true or false, found 2"),
+            (color, "BLUE", "expected a number or one of RED, NONE, found \"BLUE\""),
+            (.characters(count: 2), "abc", "expected text of at most 2 bytes, or 2 numbers, found \"abc\""),
+            (.bytes(count: 2), "0a0", "expected 4 hexadecimal digits, or 2 numbers, found \"0a0\""),
+            (.formatted(.ipv4), "10.0.0", "expected an IPv4 address, found \"10.0.0\""),
+            (.formatted(.ipv4), "010.0.0.1", "expected an IPv4 address, found \"010.0.0.1\""),
+            (.formatted(.mac), "aa:bb:cc:dd:ee:f", "expected a MAC address, found \"aa:bb:cc:dd:ee:f\""),
+            (.array(of: u8, count: 2), [1], "expected an array of 2, found an array of 1"),
+            (.array(of: u8, count: 2), [1, 256], "[1]: expected an integer from 0 to 255, found 256"),
+            (key, ["a": 1, "ip": "1.2.3.4"], "c: expected a number or one of RED, NONE, found nothing"),
+            (key, ["b": 1], "expected an object with a, ip, c, found a member \"b\""),
+            (key, 5, "expected an object with a, ip, c, found 5"),
+            (key, ["a": 1, "ip": "1.2.3", "c": 1], "ip: expected an IPv4 address, found \"1.2.3\""),
+        ] as [(TypeShape, TypedValue, String)])
     func whatDoesNotFit(_ shape: TypeShape, _ value: TypedValue, _ message: String) {
         let error = #expect(throws: TypeMismatch.self) { try shape.encode(value) }
         #expect(error?.description == message)
@@ -172,11 +173,12 @@ private let key = TypeShape.structure(
         #expect(try fields.decode(bytes) == value)
     }
 
-    @Test(arguments: [
-        (["low": 8, "middle": 0, "wide": 0], "low: expected an integer from 0 to 7, found 8"),
-        (["low": 0, "middle": 64, "wide": 0], "middle: expected an integer from -64 to 63, found 64"),
-        (["low": 0, "middle": -65, "wide": 0], "middle: expected an integer from -64 to 63, found -65"),
-    ] as [(TypedValue, String)])
+    @Test(
+        arguments: [
+            (["low": 8, "middle": 0, "wide": 0], "low: expected an integer from 0 to 7, found 8"),
+            (["low": 0, "middle": 64, "wide": 0], "middle: expected an integer from -64 to 63, found 64"),
+            (["low": 0, "middle": -65, "wide": 0], "middle: expected an integer from -64 to 63, found -65"),
+        ] as [(TypedValue, String)])
     func bitFieldsAreChecked(_ value: TypedValue, _ message: String) {
         let error = #expect(throws: TypeMismatch.self) { try fields.encode(value) }
         #expect(error?.description == message)

@@ -23,12 +23,11 @@
 #define bpf_htonll(x) bpf_cpu_to_be64(x)
 #define bpf_ntohll(x) bpf_be64_to_cpu(x)
 
-#ifndef memcpy
-#define memcpy(to, from, size) __builtin_memcpy((to), (from), (size))
-#define memmove(to, from, size) __builtin_memmove((to), (from), (size))
-#define memset(to, byte, size) __builtin_memset((to), (byte), (size))
-#define memcmp(one, other, size) __builtin_memcmp((one), (other), (size))
-#endif
+// Clang puts the code of these in place, if the size is constant and small.
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ size);
+void *memmove(void *to, const void *from, __SIZE_TYPE__ size);
+void *memset(void *to, int byte, __SIZE_TYPE__ size);
+int memcmp(const void *one, const void *other, __SIZE_TYPE__ size);
 
 #ifndef likely
 #define likely(x) __builtin_expect(!!(x), 1)

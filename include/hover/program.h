@@ -122,20 +122,31 @@ static __always_inline void hover_jump_to_port(struct __sk_buff *skb, __u32 port
 		bpf_tail_call(skb, &hover_slots, port);
 }
 
-static __always_inline int hover_forward(struct __sk_buff *skb, __u32 port, struct hover_counters *counters)
+static __always_inline int hover_forward(struct __sk_buff *volatile *kept_skb, struct metadata *md,
+					 struct hover_counters *volatile *kept)
 {
+	volatile int *kept_port = &md->redir_ifc;
+	__u32 port = *kept_port;
+
 	if (HOVER_NEXT || port == 0 || port > HOVER_MAX_PORT)
 		return hover_drop(HOVER_DROP_NO_PORT);
-	if (counters) {
-		counters->ports[port].tx_packets++;
-		counters->ports[port].tx_bytes += skb->len;
+	if (HOVER_COUNTERS) {
+		struct hover_counters *counters = *kept;
+		if (counters) {
+			counters->ports[port].tx_packets++;
+			counters->ports[port].tx_bytes += (*kept_skb)->len;
+		}
 	}
-	hover_jump_to_port(skb, port);
-	if (counters) {
-		counters->ports[port].tx_packets--;
-		counters->ports[port].tx_bytes -= skb->len;
+	hover_jump_to_port(*kept_skb, port);
+	if (HOVER_COUNTERS) {
+		struct hover_counters *counters = *kept;
+		port = *kept_port;
+		if (counters && port <= HOVER_MAX_PORT) {
+			counters->ports[port].tx_packets--;
+			counters->ports[port].tx_bytes -= (*kept_skb)->len;
+		}
 	}
-	return hover_no_way(skb);
+	return hover_no_way(*kept_skb);
 }
 
 static __always_inline int hover_pass(struct __sk_buff *skb)
@@ -156,32 +167,40 @@ static __always_inline int hover_recirculate(struct __sk_buff *skb)
 
 // The program of one port.
 SEC("tc")
-int hover_rx(struct __sk_buff *skb)
+int hover_rx(struct __sk_buff *context)
 {
+	struct __sk_buff *volatile kept_skb = context;
 	struct metadata md = {};
-	struct hover_counters *counters = NULL;
-	__u64 port = HOVER_PORT;
+	struct hover_counters *volatile kept = NULL;
 
-	if (HOVER_COUNTERS)
-		counters = hover_counters_here();
-	if (counters && port <= HOVER_MAX_PORT) {
-		counters->ports[port].rx_packets++;
-		counters->ports[port].rx_bytes += skb->len;
+	if (HOVER_COUNTERS) {
+		struct hover_counters *counters = hover_counters_here();
+		struct __sk_buff *skb = kept_skb;
+		__u64 port = HOVER_PORT;
+
+		kept = counters;
+		if (counters && port <= HOVER_MAX_PORT) {
+			counters->ports[port].rx_packets++;
+			counters->ports[port].rx_bytes += skb->len;
+		}
 	}
+
+	struct __sk_buff *skb = kept_skb;
+
 	md.module_id = HOVER_MODULE;
-	md.in_ifc = port;
-	md.is_egress = HOVER_NEXT && port == 2;
+	md.in_ifc = HOVER_PORT;
+	md.is_egress = HOVER_NEXT && HOVER_PORT == 2;
 	md.pktlen = skb->len;
 
 	switch (handle_rx(skb, &md)) {
 	case RX_OK:
-		return hover_pass(skb);
+		return hover_pass(kept_skb);
 	case RX_REDIRECT:
-		return hover_forward(skb, md.redir_ifc, counters);
+		return hover_forward(&kept_skb, &md, &kept);
 	case RX_DROP:
 		return hover_drop(HOVER_DROP_VERDICT);
 	case RX_RECIRCULATE:
-		return hover_recirculate(skb);
+		return hover_recirculate(kept_skb);
 	case RX_CONTROLLER:
 		return hover_drop(HOVER_DROP_CONTROLLER);
 	default:

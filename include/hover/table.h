@@ -60,7 +60,7 @@ static __always_inline void hover_add(void *value, __u64 size, __u64 by, bool at
 		       "table " #name " is shared: a module's tables are its own; use \"hash\" or \"array\"");        \
 	_Static_assert(HOVER_TABLE_TYPE(kind) != BPF_MAP_TYPE_UNSPEC || HOVER_IS(kind, "extern") ||                   \
 			       HOVER_IS(kind, "shared"),                                                              \
-		       "table " #name ": hover has hash, array, percpu_hash, percpu_array, lru_hash, "               \
+		       "table " #name ": hover has hash, array, percpu_hash, percpu_array, lru_hash, "                \
 		       "lru_percpu_hash, lpm_trie and prog");                                                         \
 	_Static_assert(HOVER_KEY_FITS(kind, key_type), "table " #name ": the key of an array has 4 bytes");           \
 	struct {                                                                                                      \
@@ -70,18 +70,20 @@ static __always_inline void hover_add(void *value, __u64 size, __u64 by, bool at
 		__type(key, key_type);                                                                                \
 		__type(value, leaf_type);                                                                             \
 	} name##_map SEC(".maps") __attribute__((btf_decl_tag("hover:table")));                                       \
-	HOVER_TABLE_FUNCTIONS(key_type, leaf_type, name)                                                              \
+	typedef __typeof__(key_type) hover_##name##_key;                                                              \
+	typedef __typeof__(leaf_type) hover_##name##_leaf;                                                            \
+	HOVER_TABLE_FUNCTIONS(name)                                                                                   \
 	static const struct {                                                                                         \
-		__typeof__(leaf_type) *(*lookup)(const void *key);                                                    \
-		__typeof__(leaf_type) *(*lookup_or_init)(const void *key, const void *leaf);                          \
-		__typeof__(leaf_type) *(*lookup_or_try_init)(const void *key, const void *leaf);                      \
+		hover_##name##_leaf *(*lookup)(const void *key);                                                      \
+		hover_##name##_leaf *(*lookup_or_init)(const void *key, const void *leaf);                            \
+		hover_##name##_leaf *(*lookup_or_try_init)(const void *key, const void *leaf);                        \
 		int (*insert)(const void *key, const void *leaf);                                                     \
 		int (*update)(const void *key, const void *leaf);                                                     \
 		int (*delete)(const void *key);                                                                       \
-		void (*increment)(__typeof__(key_type) key);                                                          \
-		void (*increment_by)(__typeof__(key_type) key, __u64 by);                                             \
-		void (*atomic_increment)(__typeof__(key_type) key);                                                   \
-		void (*atomic_increment_by)(__typeof__(key_type) key, __u64 by);                                      \
+		void (*increment)(hover_##name##_key key);                                                            \
+		void (*increment_by)(hover_##name##_key key, __u64 by);                                               \
+		void (*atomic_increment)(hover_##name##_key key);                                                     \
+		void (*atomic_increment_by)(hover_##name##_key key, __u64 by);                                        \
 		void (*call)(void *context, int index);                                                               \
 	} name __attribute__((unused)) = {                                                                            \
 		.lookup = hover_##name##_lookup,                                                                      \
@@ -101,9 +103,9 @@ static __always_inline void hover_add(void *value, __u64 size, __u64 by, bool at
 //
 // BCC's lookup_or_init left the whole program with 0 when the table was full. Here the program goes on with a value
 // that is in no table: sources do not check the pointer.
-#define HOVER_TABLE_FUNCTIONS(key_type, leaf_type, name)                                                              \
-	static __typeof__(leaf_type) hover_##name##_spares[HOVER_SPARES] __attribute__((unused));                     \
-	static __always_inline __typeof__(leaf_type) *hover_##name##_lookup(const void *key)                          \
+#define HOVER_TABLE_FUNCTIONS(name)                                                                                   \
+	static hover_##name##_leaf hover_##name##_spares[HOVER_SPARES] __attribute__((unused));                       \
+	static __always_inline hover_##name##_leaf *hover_##name##_lookup(const void *key)                            \
 	{                                                                                                             \
 		return bpf_map_lookup_elem(&name##_map, key);                                                         \
 	}                                                                                                             \
@@ -119,19 +121,19 @@ static __always_inline void hover_add(void *value, __u64 size, __u64 by, bool at
 	{                                                                                                             \
 		return bpf_map_delete_elem(&name##_map, key);                                                         \
 	}                                                                                                             \
-	static __always_inline __typeof__(leaf_type) *hover_##name##_lookup_or_try_init(const void *key,              \
+	static __always_inline hover_##name##_leaf *hover_##name##_lookup_or_try_init(const void *key,                \
 											const void *leaf)             \
 	{                                                                                                             \
-		__typeof__(leaf_type) *found = hover_##name##_lookup(key);                                            \
+		hover_##name##_leaf *found = hover_##name##_lookup(key);                                              \
 		if (found)                                                                                            \
 			return found;                                                                                 \
 		hover_##name##_insert(key, leaf);                                                                     \
 		return hover_##name##_lookup(key);                                                                    \
 	}                                                                                                             \
-	static __always_inline __typeof__(leaf_type) *hover_##name##_lookup_or_init(const void *key,                  \
+	static __always_inline hover_##name##_leaf *hover_##name##_lookup_or_init(const void *key,                    \
 										    const void *leaf)                 \
 	{                                                                                                             \
-		__typeof__(leaf_type) *found = hover_##name##_lookup_or_try_init(key, leaf);                          \
+		hover_##name##_leaf *found = hover_##name##_lookup_or_try_init(key, leaf);                            \
 		if (found)                                                                                            \
 			return found;                                                                                 \
 		found = &hover_##name##_spares[bpf_get_smp_processor_id() % HOVER_SPARES];                            \
@@ -140,25 +142,25 @@ static __always_inline void hover_add(void *value, __u64 size, __u64 by, bool at
 	}                                                                                                             \
 	static __always_inline void hover_##name##_add(const void *key, __u64 by, bool atomic)                        \
 	{                                                                                                             \
-		__typeof__(leaf_type) zero = {}, *found = hover_##name##_lookup_or_try_init(key, &zero);              \
+		hover_##name##_leaf zero = {}, *found = hover_##name##_lookup_or_try_init(key, &zero);                \
 		if (__builtin_classify_type(*found) != 1)                                                             \
 			hover_not_a_number();                                                                         \
 		if (found)                                                                                            \
 			hover_add(found, sizeof(*found), by, atomic);                                                 \
 	}                                                                                                             \
-	static __always_inline void hover_##name##_increment(__typeof__(key_type) key)                                \
+	static __always_inline void hover_##name##_increment(hover_##name##_key key)                                  \
 	{                                                                                                             \
 		hover_##name##_add(&key, 1, false);                                                                   \
 	}                                                                                                             \
-	static __always_inline void hover_##name##_increment_by(__typeof__(key_type) key, __u64 by)                   \
+	static __always_inline void hover_##name##_increment_by(hover_##name##_key key, __u64 by)                     \
 	{                                                                                                             \
 		hover_##name##_add(&key, by, false);                                                                  \
 	}                                                                                                             \
-	static __always_inline void hover_##name##_atomic_increment(__typeof__(key_type) key)                         \
+	static __always_inline void hover_##name##_atomic_increment(hover_##name##_key key)                           \
 	{                                                                                                             \
 		hover_##name##_add(&key, 1, true);                                                                    \
 	}                                                                                                             \
-	static __always_inline void hover_##name##_atomic_increment_by(__typeof__(key_type) key, __u64 by)            \
+	static __always_inline void hover_##name##_atomic_increment_by(hover_##name##_key key, __u64 by)              \
 	{                                                                                                             \
 		hover_##name##_add(&key, by, true);                                                                   \
 	}                                                                                                             \

@@ -6,8 +6,8 @@ import HTTPTypes
 import Hummingbird
 import TypedValue
 
-/// The API of the original Hover (iovisor/iomodules, hover/daemon/server.go), for its clients: the same paths, bodies and
-/// answers. It took paths only as they are written here; a slash more or less makes no difference now.
+/// The API of the original Hover (iovisor/iomodules, hover/daemon/server.go), for its clients: the same paths, bodies
+/// and answers. It took paths only as they are written here; a slash more or less at the end makes no difference now.
 enum LegacyRoutes {
     /// The first parts of its paths.
     static let roots: Set = ["modules", "links", "external_interfaces"]
@@ -35,8 +35,8 @@ enum LegacyRoutes {
 
 /// Answers in the original's form.
 enum LegacyAnswer {
-    /// The original let pages of any origin read its answers, and its web pages count on that. Foreign pages gain nothing
-    /// by it here: what they ask over TCP is refused before it gets to a route (`LocalOrigin`).
+    /// The original let pages of any origin read its answers, and its web pages count on that. Foreign pages gain
+    /// nothing by it here: what they ask over TCP is refused before it gets to a route (`LocalOrigin`).
     private static let shared: HTTPFields = [.accessControlAllowOrigin: "*"]
 
     static func json(_ value: some Encodable) throws(HoverError) -> Response {

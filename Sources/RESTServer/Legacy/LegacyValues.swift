@@ -2,8 +2,8 @@
 
 import TypedValue
 
-/// Keys and values as the original's BCC wrote and read them, by the C type alone: every number `0x…` as the host has it
-/// (`0x100007f` is 127.0.0.1), a structure `{ 0x1 0x2 }`, an array `[ 0x1 0x2 ]`.
+/// Keys and values as the original's BCC wrote and read them, by the C type alone: every number `0x…` as the host has
+/// it (`0x100007f` is 127.0.0.1), a structure `{ 0x1 0x2 }`, an array `[ 0x1 0x2 ]`.
 enum LegacyValues {
     /// `bytes` are `shape.size`.
     static func text(of bytes: some Collection<UInt8>, _ shape: TypeShape) -> String {
@@ -28,7 +28,8 @@ enum LegacyValues {
         }
     }
 
-    /// The bytes that a text stands for; nil when it is not of this type. What follows it does not matter, as with sscanf.
+    /// The bytes that a text stands for; nil when it is not of this type. What follows it does not matter, as with
+    /// sscanf.
     static func bytes(of text: String, _ shape: TypeShape) -> [UInt8]? {
         var reader = Reader(rest: text[...])
         return reader.read(shape)

@@ -153,7 +153,7 @@ enum Components {
             EntryRequest.self, "An entry to be set. It has `value`, `per_cpu`, or both; then `per_cpu` counts.",
             .object([.required("key", .any, "The key, in the form that the table's `key` describes.")] + entryValue)),
         Component(
-            ValueRequest.self, "The value to set an entry to. It has `value`, `per_cpu`, or both; then `per_cpu` counts.",
+            ValueRequest.self, "What to set an entry to. It has `value`, `per_cpu`, or both; then `per_cpu` counts.",
             .object(entryValue)),
     ]
 

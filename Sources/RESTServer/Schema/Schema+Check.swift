@@ -5,8 +5,8 @@ import TypedValue
 extension Schema {
     /// Checks that a value is what the schema says.
     ///
-    /// - Throws: the first place where it is not, in the words of a request's author: `ports: expected an integer from 0
-    ///   to 1000, found a string`.
+    /// - Throws: the first place where it is not, in the words of a request's author: `ports: expected an integer from
+    ///   0 to 1000, found a string`.
     func check(_ value: TypedValue) throws(TypeMismatch) {
         switch (self, value) {
         case (.any, _), (.boolean, .bool), (.base64, .string):

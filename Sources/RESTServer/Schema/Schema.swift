@@ -2,8 +2,8 @@
 
 import TypedValue
 
-/// A JSON Schema (2020-12), as far as Hover's API needs it: what the OpenAPI document shows, and what request bodies are
-/// checked against.
+/// A JSON Schema (2020-12), as far as Hover's API needs it: what the OpenAPI document shows, and what request bodies
+/// are checked against.
 indirect enum Schema: Sendable, Hashable {
     /// Any JSON value.
     case any

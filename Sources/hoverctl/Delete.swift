@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import HoverAPI
+
+struct Delete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Delete modules and links.", usage: "hoverctl delete [module|link] <reference> ... [options]",
+        discussion: """
+            A module's links go with it. Without `module` or `link`, l:… is a link and everything else a module.
+
+            Example:
+              hoverctl delete web
+              hoverctl delete module web firewall
+              hoverctl delete link l:0b1f6a52-7c7c-4b0c-9d2e-1f5f0f0e7a11
+            """,
+        subcommands: [DeleteModules.self, DeleteLinks.self, DeleteAny.self], defaultSubcommand: DeleteAny.self)
+}
+
+struct DeleteModules: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "module", abstract: "Delete modules and their links.",
+        discussion: """
+            Example:
+              hoverctl delete module web firewall
+            """,
+        aliases: ["modules"])
+
+    @Argument(help: "Names or ids.", completion: .custom(completeModules))
+    var modules: [Reference]
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        try await common.delete(modules) { _ in false }
+    }
+}
+
+struct DeleteLinks: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "link", abstract: "Delete links; the ports stay.",
+        discussion: """
+            Example:
+              hoverctl delete link l:0b1f6a52-7c7c-4b0c-9d2e-1f5f0f0e7a11
+            """,
+        aliases: ["links"])
+
+    @Argument(help: "Ids, as `hoverctl get links` shows them.")
+    var links: [Reference]
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        try await common.delete(links) { _ in true }
+    }
+}
+
+struct DeleteAny: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "any",
+        abstract: "Delete modules by name or id, and links by id.",
+        discussion: """
+            Example:
+              hoverctl delete web l:0b1f6a52-7c7c-4b0c-9d2e-1f5f0f0e7a11
+            """)
+
+    @Argument(help: "Names or ids.", completion: .custom(completeModules))
+    var references: [Reference]
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        try await common.delete(references) { $0.hasPrefix("l:") }
+    }
+}
+
+extension CommonOptions {
+    /// Deletes all that can be, one after the other, and fails when something could not.
+    fileprivate func delete(_ references: [Reference], isLink: (String) -> Bool) async throws {
+        let client = try client
+        var failed = false
+        for reference in references.map(\.text) {
+            do {
+                if isLink(reference) {
+                    try await client.deleteLink(reference)
+                } else {
+                    try await client.deleteModule(reference)
+                }
+                try confirm("deleted \(isLink(reference) ? "link" : "module") \(reference)")
+            } catch let problem as Problem {
+                failed = true
+                let report = ProblemReport(problem)
+                try Console.current.complain(report.rendered(coloured: Console.current.coloursErrors))
+            }
+        }
+        if failed { throw ExitCode.failure }
+    }
+}

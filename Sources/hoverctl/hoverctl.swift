@@ -1,3 +1,0 @@
-import Yams
-import ArgumentParser
-@main struct A { static func main() {} }
