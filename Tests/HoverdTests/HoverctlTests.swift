@@ -61,7 +61,7 @@ import TypedValue
 
     @Test func readsAndWritesTables() async throws {
         try await HoverDaemon.with { daemon in
-            _ = try await daemon.forward("tables", source: Source.tables)
+            try await daemon.forward("tables", source: Source.tables)
             #expect(try await hoverctl("get", "tables", "tables", in: daemon).output.contains("plain"))
             #expect(try await hoverctl("table", "set", "tables", "plain", "7", "42", in: daemon).succeeded)
             #expect(try await hoverctl("table", "get", "tables", "plain", "7", in: daemon).output.contains("42"))

@@ -32,7 +32,7 @@ import TypedValue
     @Test func canStopPackets() async throws {
         try await HoverDaemon.with { daemon in
             let (left, _, _) = try await daemon.oneModule()
-            _ = try await daemon.policy("wall", source: Source.wall, tags: ["middle"])
+            try await daemon.policy("wall", source: Source.wall, tags: ["middle"])
             #expect(try await !left.pings("10.0.0.2", wait: "0.2"))
             #expect(try await daemon.client.module("wall").drops["verdict"] ?? 0 > 0)
             try await daemon.client.deleteModule("wall")
@@ -44,7 +44,7 @@ import TypedValue
         try await HoverDaemon.with { daemon in
             let (left, _, _) = try await daemon.oneModule()
             for number in 1...8 {
-                _ = try await daemon.policy("p\(number)", source: Source.counter, tags: ["middle"])
+                try await daemon.policy("p\(number)", source: Source.counter, tags: ["middle"])
             }
             #expect(try await left.pings("10.0.0.2"))
             let problem = try await refusal {
@@ -63,7 +63,7 @@ import TypedValue
             let left = try await daemon.network.addHost("left", address: "10.0.0.1/24")
             try await daemon.network.addHost("right", address: "10.0.0.2/24")
             #expect(try await daemon.client.module("b:br0").type == "bridge")
-            _ = try await daemon.policy("wall", source: Source.wall, tags: ["b:br0"])
+            try await daemon.policy("wall", source: Source.wall, tags: ["b:br0"])
             for member in ["left", "right"] {
                 try await daemon.network.ip("link", "set", member, "master", "br0")
             }

@@ -6,12 +6,14 @@ import Testing
 
 extension HoverDaemon {
     /// Uploads a forward module with two ports.
+    @discardableResult
     func forward(_ name: String, source: String = Source.redirect) async throws -> Module {
         try await client.createModule(
             ModuleRequest(name: name, type: "bpf/forward", source: source, file: "\(name).c", ports: 2))
     }
 
     /// Uploads a policy.
+    @discardableResult
     func policy(_ name: String, source: String, tags: [String]) async throws -> Module {
         try await client.createModule(
             ModuleRequest(name: name, type: "bpf/policy", tags: tags, source: source, file: "\(name).c"))

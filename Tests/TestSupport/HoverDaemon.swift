@@ -130,5 +130,10 @@ public struct DaemonFailure: Error, CustomStringConvertible {
     public let reason: String
     public let log: String
 
+    public init(reason: String, log: String) {
+        self.reason = reason
+        self.log = log
+    }
+
     public var description: String { log.isEmpty ? reason : "\(reason)\nits log:\n\(log)" }
 }
