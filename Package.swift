@@ -66,6 +66,8 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .target(
@@ -134,10 +136,22 @@ let package = Package(
         .testTarget(
             name: "HoverAPITests",
             dependencies: [
-                "HoverAPI", .product(name: "Hummingbird", package: "hummingbird"),
+                "HoverAPI", "TypedValue",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "HoverctlTests", dependencies: ["hoverctl", "HoverAPI"], swiftSettings: strict),
+        .testTarget(
+            name: "HoverctlTests",
+            dependencies: [
+                "hoverctl", "HoverAPI", "TypedValue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "HoverdTests", dependencies: ["hoverd", "hoverctl", "HoverAPI", "TypedValue", "TestSupport"],
             swiftSettings: strict),

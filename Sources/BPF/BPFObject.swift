@@ -4,8 +4,8 @@ import Glibc
 
 /// An eBPF ELF object that libbpf has opened, and perhaps loaded.
 ///
-/// Not Sendable: used inside one function on one thread. Its loaded programs and maps are handed out as objects of their
-/// own, which outlive it.
+/// Not Sendable: used inside one function on one thread. Its loaded programs and maps are handed out as objects of
+/// their own, which outlive it.
 public final class BPFObject {
     /// The name for errors and, shortened, for the kernel's names of `.rodata` and the like.
     public let name: String

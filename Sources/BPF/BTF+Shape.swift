@@ -14,11 +14,15 @@ extension BTF {
         return builder.shape(of: typeID, depth: 0)
     }
 
+    /// How many types may stand for each other. The kernel takes 32 (kernel/bpf/btf.c, MAX_RESOLVE_DEPTH).
+    fileprivate static let maximumChain = 64
+
     /// The size of a type in bytes; nil when it has none: `void`, functions, what is only declared.
     public func size(of typeID: UInt32) -> Int? {
         var id = typeID
         var factor = 1
-        while let record = record(id) {
+        for _ in 0..<BTF.maximumChain {
+            guard let record = record(id) else { return nil }
             switch record.kind {
             case .typedef, .volatile, .const, .restrict, .typeTag, .variable:
                 id = record.sizeOrType
@@ -43,19 +47,26 @@ extension BTF {
 
 private struct ShapeBuilder {
     let types: BTF
-    /// Types yet to be described: a few types can contain each other so that they unfold to any number.
-    var budget = 10_000
+    /// Types, members and enumerators yet to be looked at: a few types can unfold to any number.
+    var budget = 20_000
 
     static let maximumSize = 1 << 20
     static let maximumDepth = 32
 
     mutating func shape(of id: UInt32, depth: Int, name: String = "") -> TypeShape {
         guard let size = types.size(of: id) else { return .bytes(count: 0) }
-        budget -= 1
-        guard size <= ShapeBuilder.maximumSize, depth < ShapeBuilder.maximumDepth, budget > 0, let type = types.type(id)
-        else { return .bytes(count: size) }
-        return format(of: id)?.applied(to: plain(type, size: size, depth: depth, name: name))
-            ?? plain(type, size: size, depth: depth, name: name)
+        guard size <= ShapeBuilder.maximumSize, depth < ShapeBuilder.maximumDepth, let type = affordable(id) else {
+            return .bytes(count: size)
+        }
+        let shape = plain(type, size: size, depth: depth, name: name)
+        return ShapeBuilder.format(types.declTags(of: id))?.applied(to: shape) ?? shape
+    }
+
+    /// The type with a number; nil when too much has been looked at already.
+    private mutating func affordable(_ id: UInt32) -> BTFType? {
+        guard let record = types.record(id), record.count < budget else { return nil }
+        budget -= record.count + 1
+        return types.type(id)
     }
 
     private mutating func plain(_ type: BTFType, size: Int, depth: Int, name: String) -> TypeShape {
@@ -68,7 +79,8 @@ private struct ShapeBuilder {
         case .enumeration(_, let signed, let cases):
             guard [1, 2, 4, 8].contains(size) else { return bytes }
             return .enumeration(
-                size: size, signed: signed, names: cases.map { TypeShape.EnumerationCase(name: $0.name, value: $0.value) })
+                size: size, signed: signed,
+                names: cases.map { TypeShape.EnumerationCase(name: $0.name, value: $0.value) })
         case .pointer:
             return .integer(size: 8, signed: false)
         case .typedef(let other):
@@ -96,7 +108,7 @@ private struct ShapeBuilder {
     }
 
     private mutating func array(of element: UInt32, count: Int, size: Int, depth: Int) -> TypeShape {
-        if case .integer(1, _, _, let encoding) = resolved(element), format(of: element) == nil {
+        if case .integer(1, _, _, let encoding) = integer(behind: element), types.declTags(of: element).isEmpty {
             if encoding == .character { return .characters(count: count) }
             if encoding == .unsigned { return .bytes(count: count) }
         }
@@ -109,15 +121,15 @@ private struct ShapeBuilder {
     private mutating func append(
         _ members: [BTFMember], of id: UInt32, at bitOffset: Int, to flat: inout [TypeShape.Member], depth: Int
     ) -> Bool {
-        guard members.count < budget, depth < ShapeBuilder.maximumDepth else { return false }
+        guard depth < ShapeBuilder.maximumDepth else { return false }
         for (index, member) in members.enumerated() {
             let start = bitOffset + member.bitOffset
-            let inner = resolvedID(member.typeID)
-            if member.name.isEmpty, let type = types.type(inner) {
-                budget -= 1
-                switch type.kind {
+            if member.name.isEmpty {
+                let inner = resolved(member.typeID)
+                switch affordable(inner)?.kind {
                 case .structure(_, let members), .union(_, let members):
                     guard append(members, of: inner, at: start, to: &flat, depth: depth + 1) else { return false }
+                case nil: return false
                 default: break
                 }
                 continue
@@ -135,8 +147,9 @@ private struct ShapeBuilder {
         var start = start
         var bitSize = member.bitSize
         // Before the flag for bitfields, an integer type of its own said which of its bits are used.
-        if bitSize == nil, case .integer(let size, let bits, let bitOffset, _) = resolved(member.typeID),
-            bits != size * 8 {
+        if bitSize == nil, case .integer(let size, let bits, let bitOffset, _) = integer(behind: member.typeID),
+            bits != size * 8
+        {
             start += bitOffset
             bitSize = bits
         }
@@ -146,21 +159,23 @@ private struct ShapeBuilder {
     }
 
     /// The type behind typedefs and qualifiers.
-    private func resolvedID(_ id: UInt32) -> UInt32 {
+    private func resolved(_ id: UInt32) -> UInt32 {
         var id = id
-        while let record = types.record(id), [.typedef, .volatile, .const, .restrict, .typeTag].contains(record.kind) {
+        for _ in 0..<BTF.maximumChain {
+            guard let record = types.record(id),
+                [.typedef, .volatile, .const, .restrict, .typeTag].contains(record.kind)
+            else { break }
             id = record.sizeOrType
         }
         return id
     }
 
-    private func resolved(_ id: UInt32) -> BTFType.Kind? { types.type(resolvedID(id))?.kind }
-
-    /// The notation that the tags of a type, or of a typedef that it stands for, ask for.
-    private func format(of id: UInt32) -> ValueFormat? {
-        ShapeBuilder.format(types.declTags(of: id))
+    private func integer(behind id: UInt32) -> BTFType.Kind? {
+        let id = resolved(id)
+        return types.record(id)?.kind == .integer ? types.type(id)?.kind : nil
     }
 
+    /// The notation that tags ask for.
     private static func format(_ tags: [String]) -> ValueFormat? {
         if tags.contains("hover:ipv4") { return .ipv4 }
         if tags.contains("hover:ipv6") { return .ipv6 }

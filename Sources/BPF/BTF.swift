@@ -50,6 +50,10 @@ public struct BTF: Sendable {
             offset = record.data + record.dataSize
         }
         self.offsets = offsets
+        // So every offset into the strings is one of a string that ends.
+        guard bytes[self.strings].first == 0, bytes[self.strings].last == 0 else {
+            throw BTFError(description: "its strings do not begin and end with a zero")
+        }
         try checkReferences()
         try checkContainment()
         readTagsAndVariables()
@@ -96,12 +100,17 @@ public struct BTF: Sendable {
 
     func word(_ offset: Int) -> UInt32 { bytes.number(at: offset) ?? 0 }
 
-    func name(at offset: Int) -> String { string(at: offset) ?? "" }
+    /// The kernel takes names of up to 511 bytes.
+    func name(at offset: Int) -> String {
+        string(at: offset, limit: 512) ?? ""
+    }
+
+    func hasString(at offset: Int) -> Bool { offset < strings.count }
 
     /// A string of the string table, to which `.BTF.ext` refers too.
-    func string(at offset: Int) -> String? {
+    func string(at offset: Int, limit: Int) -> String? {
         guard offset >= 0, offset < strings.count else { return nil }
-        return bytes.string(at: strings.lowerBound + offset, before: strings.upperBound)
+        return bytes.string(at: strings.lowerBound + offset, before: strings.upperBound, limit: limit)
     }
 
     private mutating func readTagsAndVariables() {
@@ -112,9 +121,10 @@ public struct BTF: Sendable {
             case .declTag(let on, let member): tags[Tagged(type: on, member: member), default: []].append(type.name)
             case .section(_, let places):
                 for place in places {
-                    guard let variable = self.type(place.id), case .variable(let typeID) = variable.kind else { continue }
-                    variables[variable.name] = BTFVariable(
-                        id: place.id, typeID: typeID, section: type.name, offset: place.offset, size: place.size)
+                    guard let variable = self.record(place.id), variable.kind == .variable else { continue }
+                    variables[name(at: variable.nameOffset)] = BTFVariable(
+                        id: place.id, typeID: variable.sizeOrType, section: type.name, offset: place.offset,
+                        size: place.size)
                 }
             default: break
             }

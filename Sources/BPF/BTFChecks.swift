@@ -4,11 +4,10 @@
 extension BTF {
     /// Throws when a name or type that a type refers to is not there.
     func checkReferences() throws(BTFError) {
-        guard string(at: 0) == "" else { throw BTFError(description: "its strings do not begin with the empty one") }
         for id in ids {
             guard let record = record(id) else { throw BTFError(description: "type \(id) is cut off") }
             for offset in [record.nameOffset] + record.partNames.map({ Int(word($0)) }) {
-                guard string(at: offset) != nil else {
+                guard hasString(at: offset) else {
                     throw BTFError(description: "type \(id) has a name that is not among its strings")
                 }
             }

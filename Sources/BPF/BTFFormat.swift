@@ -25,7 +25,8 @@ struct BTFRecord {
     /// nil when the bytes end, or the kind is not known.
     init?(_ bytes: [UInt8], at offset: Int) {
         guard let nameOffset: UInt32 = bytes.number(at: offset), let information: UInt32 = bytes.number(at: offset + 4),
-            let sizeOrType: UInt32 = bytes.number(at: offset + 8), let kind = BTFKind(rawValue: information >> 24 & 0x1f)
+            let sizeOrType: UInt32 = bytes.number(at: offset + 8),
+            let kind = BTFKind(rawValue: information >> 24 & 0x1f)
         else { return nil }
         data = offset + BTFRecord.headerSize
         self.nameOffset = Int(nameOffset)

@@ -43,7 +43,8 @@ struct ELFFile {
         var sections: [Section] = []
         for header in headers {
             guard let name: UInt32 = bytes.number(at: header), let type: UInt32 = bytes.number(at: header + 4),
-                let link: UInt32 = bytes.number(at: header + 40), let information: UInt32 = bytes.number(at: header + 44),
+                let link: UInt32 = bytes.number(at: header + 40),
+                let information: UInt32 = bytes.number(at: header + 44),
                 // SHT_NOBITS (8) has a size, but no bytes.
                 let range = type == 8 ? 0..<0 : bytes.sectionRange(header: header),
                 let text = bytes.string(at: names.lowerBound + Int(name), before: names.upperBound)
@@ -68,7 +69,8 @@ struct ELFFile {
 
     /// By number, as relocations refer to them.
     var symbols: [Symbol] {
-        guard let table = sections.first(where: { $0.type == 2 /* SHT_SYMTAB */ }), sections.indices.contains(table.link)
+        guard let table = sections.first(where: { $0.type == 2 /* SHT_SYMTAB */ }),
+            sections.indices.contains(table.link)
         else { return [] }
         let names = sections[table.link]
         return (0..<table.size / 24).map { index in
@@ -78,9 +80,13 @@ struct ELFFile {
                 name: bytes.string(at: names.offset + name, before: names.offset + names.size) ?? "",
                 isFunction: bytes[entry + 4] & 0xf == 2 /* STT_FUNC */,
                 section: Int(bytes.number(at: entry + 6, as: UInt16.self) ?? 0),
-                value: Int(clamping: bytes.number(at: entry + 8, as: UInt64.self) ?? 0),
-                size: Int(clamping: bytes.number(at: entry + 16, as: UInt64.self) ?? 0))
+                value: place(at: entry + 8), size: place(at: entry + 16))
         }
+    }
+
+    /// A number of 64 bits that is a place in the file, or beyond it, where nothing is.
+    private func place(at offset: Int) -> Int {
+        min(Int(clamping: bytes.number(at: offset, as: UInt64.self) ?? 0), bytes.count)
     }
 
     /// What the linker is to fill in in a section.
@@ -89,7 +95,7 @@ struct ELFFile {
             (0..<table.size / 16).map { index in
                 let entry = table.offset + 16 * index
                 return Relocation(
-                    offset: Int(clamping: bytes.number(at: entry, as: UInt64.self) ?? 0),
+                    offset: place(at: entry),
                     symbol: Int(bytes.number(at: entry + 12, as: UInt32.self) ?? 0))
             }
         }

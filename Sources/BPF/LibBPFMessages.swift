@@ -13,7 +13,9 @@ enum LibBPFMessages {
             guard level == LIBBPF_WARN, let format, let arguments else { return 0 }
             // Longer than any of libbpf's messages; the verifier's log has a buffer of its own.
             withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8192) { buffer in
-                guard let text = buffer.baseAddress, vsnprintf(text, buffer.count, format, arguments) > 0 else { return }
+                guard let text = buffer.baseAddress, vsnprintf(text, buffer.count, format, arguments) > 0 else {
+                    return
+                }
                 LibBPFMessages.append(String(cString: text))
             }
             return 0

@@ -18,10 +18,11 @@ extension [UInt8] {
         return self[offset..<offset + length]
     }
 
-    /// The C string that begins at `offset` and ends before `end`; nil when it does not.
-    func string(at offset: Int, before end: Int) -> String? {
+    /// The C string that begins at `offset` and ends before `end`; nil when it does not, or is longer than `limit`:
+    /// a small object can refer to one long string again and again.
+    func string(at offset: Int, before end: Int, limit: Int = 512) -> String? {
         guard offset >= 0, offset < end, end <= count,
-            let terminator = self[offset..<end].firstIndex(of: 0)
+            let terminator = self[offset..<Swift.min(end, offset + limit)].firstIndex(of: 0)
         else { return nil }
         return String(decoding: self[offset..<terminator], as: UTF8.self)
     }

@@ -20,7 +20,8 @@ extension BPFMap {
     /// keys are ordered as indices, all others as strings of bytes.
     ///
     /// It ends although others insert and delete meanwhile, and gives no key twice, in one page or in pages that
-    /// follow on each other's last key, even when that key was deleted. An entry that is there all the time is found.
+    /// follow on each other's last key, even when that key was deleted. An entry that is there all the time is found;
+    /// in a trie that changes fast, one may rarely be left out (see `walk`).
     /// A page of a hash or trie costs a walk over all of it, for the kernel cannot begin behind a key that is gone.
     public func entries(after: [UInt8]? = nil, limit: Int) throws(KernelError) -> [MapEntry] {
         if let after { try checkKey(after, "read the entries") }
@@ -57,10 +58,18 @@ extension BPFMap {
         information.type.isPerCPU ? try perCPUValues(for: key) : try value(for: key).map { [$0] }
     }
 
-    /// Walks from key to key. When a key is deleted under the walk, the kernel begins anew: then keys that were met are
-    /// passed over. A map in which that happens again and again is given up on, so that the walk ends.
     private func walk(into page: inout Page) throws(KernelError) {
         var met: Set<[UInt8]> = []
+        // Over a trie the kernel leaves out a branch whose parent changes at that moment (kernel/bpf/lpm_trie.c,
+        // trie_get_next_key). A second walk finds it, unless that happens to it again.
+        for _ in 0..<(information.type == .lpmTrie ? 2 : 1) {
+            try walk(into: &page, met: &met)
+        }
+    }
+
+    /// Walks from key to key. When a key is deleted under the walk, the kernel begins anew: then keys that were met are
+    /// passed over. A map in which that happens again and again is given up on, so that the walk ends.
+    private func walk(into page: inout Page, met: inout Set<[UInt8]>) throws(KernelError) {
         var steps = 0
         var key: [UInt8]? = nil
         while let next = try nextKey(after: key) {
@@ -78,7 +87,8 @@ extension BPFMap {
 
     private func nextKey(after key: [UInt8]?) throws(KernelError) -> [UInt8]? {
         var next = [UInt8](repeating: 0, count: information.keySize)
-        let result = key.map { bpf_map_get_next_key(descriptor.number, $0, &next) }
+        let result =
+            key.map { bpf_map_get_next_key(descriptor.number, $0, &next) }
             ?? bpf_map_get_next_key(descriptor.number, nil, &next)
         guard result != 0 else { return next }
         guard errno == ENOENT else { throw failure("read the entries", errno) }
@@ -98,7 +108,8 @@ extension BPFMap {
             var values = [UInt8](repeating: 0, count: capacity * valueSize)
             var count = UInt32(capacity)
             var next = cursor
-            let result = isFirst
+            let result =
+                isFirst
                 ? bpf_map_lookup_batch(descriptor.number, nil, &next, &keys, &values, &count, nil)
                 : bpf_map_lookup_batch(descriptor.number, &cursor, &next, &keys, &values, &count, nil)
             let number = result == 0 ? 0 : errno

@@ -20,8 +20,8 @@ struct ProgramOrigin {
         guard let main else { return nil }
         functions = [(0, main.section, main.value)]
         var next = 0
-        // Each function is looked through once: it ends where the next known one starts, or calls no further ones.
-        while next < functions.count {
+        // The kernel takes 256 functions (BPF_MAX_SUBPROGS).
+        while next < min(functions.count, 256) {
             let function = functions[next]
             next += 1
             followCalls(from: function, size: size(of: function), in: instructions)
@@ -31,9 +31,10 @@ struct ProgramOrigin {
 
     /// The section's name and the offset in it, in bytes, of an instruction.
     func place(of instruction: Int) -> (section: String, offset: Int)? {
-        guard instruction >= 0, let function = functions.last(where: { $0.start <= instruction }) else { return nil }
-        let (distance, overflow) = (instruction - function.start).multipliedReportingOverflow(by: 8)
-        guard !overflow, distance < size(of: function) else { return nil }
+        guard (0..<1 << 32).contains(instruction), let function = functions.last(where: { $0.start <= instruction })
+        else { return nil }
+        let distance = (instruction - function.start) * 8
+        guard distance < size(of: function) else { return nil }
         return (file.sections[function.section].name, function.offset + distance)
     }
 
@@ -45,14 +46,16 @@ struct ProgramOrigin {
         from function: (start: Int, section: Int, offset: Int), size: Int, in instructions: [bpf_insn]
     ) {
         let relocations = Dictionary(
-            file.relocations(of: function.section).map { ($0.offset, $0.symbol) }, uniquingKeysWith: { first, _ in first })
+            file.relocations(of: function.section).map { ($0.offset, $0.symbol) },
+            uniquingKeysWith: { first, _ in first })
         let contents = file.contents(of: file.sections[function.section])
         let end = min(function.start + size / 8, instructions.count)
         guard function.start >= 0, function.start < end else { return }
         for index in function.start..<end {
             let instruction = instructions[index]
             let isCall = instruction.code == UInt8(BPF_JMP | BPF_CALL) && instruction.src_reg == UInt8(BPF_PSEUDO_CALL)
-            let isAddress = instruction.code == UInt8(BPF_LD | BPF_DW | BPF_IMM)
+            let isAddress =
+                instruction.code == UInt8(BPF_LD | BPF_DW | BPF_IMM)
                 && instruction.src_reg == UInt8(BPF_PSEUDO_FUNC)
             let start = index + Int(instruction.imm) + 1
             guard isCall || isAddress, !functions.contains(where: { $0.start == start }) else { continue }
@@ -64,7 +67,7 @@ struct ProgramOrigin {
                 // Against a section's symbol the number has the function's place: in instructions before a call's next
                 // one, in bytes for an address.
                 let addend = symbol.isFunction ? 0 : isCall ? (Int(number) + 1) * 8 : Int(number)
-                append(start, section: symbol.section, offset: symbol.value.addingReportingOverflow(addend).partialValue)
+                append(start, section: symbol.section, offset: symbol.value + addend)
             } else if isCall {
                 append(start, section: function.section, offset: offset + (Int(number) + 1) * 8)
             }
@@ -90,7 +93,8 @@ extension BPFObject {
         if let file, let lines, let instruction = log.instruction,
             let origin = ProgramOrigin(
                 program: program.name, section: program.sectionName, instructions: program.instructions, file: file),
-            let place = origin.place(of: instruction) {
+            let place = origin.place(of: instruction)
+        {
             line = lines.line(at: place.offset, of: place.section)
         }
         let annotation = log.annotation

@@ -44,7 +44,8 @@ enum TrafficControl {
             bytes.removeLast(bytes.count - size)
             var offset = 0
             while let length: UInt32 = bytes.number(at: offset), let type: UInt16 = bytes.number(at: offset + 4),
-                length >= UInt32(MemoryLayout<nlmsghdr>.size) {
+                length >= UInt32(MemoryLayout<nlmsghdr>.size)
+            {
                 switch Int32(type) {
                 case NLMSG_DONE:
                     return count

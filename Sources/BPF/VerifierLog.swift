@@ -40,7 +40,8 @@ struct VerifierLog {
     /// The last source line in the log: `; code @ file.c:12`, before Linux 6.10 without the place.
     var annotation: (source: String, file: String, line: Int)? {
         for line in lines.reversed() where line.hasPrefix("; ") {
-            guard let mark = line.lastIndex(of: "@"), mark > line.startIndex, let colon = line[mark...].lastIndex(of: ":"),
+            guard let mark = line.lastIndex(of: "@"), mark > line.startIndex,
+                let colon = line[mark...].lastIndex(of: ":"),
                 let number = Int(line[line.index(after: colon)...].trimmingBlanks())
             else { continue }
             let file = line[line.index(after: mark)..<colon].trimmingBlanks()

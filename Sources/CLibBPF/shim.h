@@ -36,7 +36,8 @@ static inline long hover_bpf(int command, void *attributes, unsigned int size)
 
 // libbpf wants what is behind an option structure's last member to be zero, if `sz` includes it. Swift does not keep
 // padding zero, so `sz` ends with the last member.
-#define HOVER_OPTIONS_SIZE(type) (offsetof(struct type, type##__last_field) + sizeof(((struct type *)0)->type##__last_field))
+#define HOVER_END(type, member) (offsetof(struct type, member) + sizeof(((struct type *)0)->member))
+#define HOVER_OPTIONS_SIZE(type) HOVER_END(type, type##__last_field)
 
 static const size_t hover_object_open_size = HOVER_OPTIONS_SIZE(bpf_object_open_opts);
 static const size_t hover_map_create_size = HOVER_OPTIONS_SIZE(bpf_map_create_opts);

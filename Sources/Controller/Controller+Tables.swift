@@ -66,7 +66,7 @@ extension Controller {
 
     /// Removes an entry.
     ///
-    /// - Throws: `.notFound`; `.kernel` in the kernel's words for a table that keeps all its entries (an array).
+    /// - Throws: `.notFound`; `.invalid` for a table that keeps all its entries (an array).
     public func deleteEntry(_ key: [UInt8], of table: String, in reference: String) async throws(HoverError) {
         let (module, table) = try await exclusively { () throws(HoverError) in try self.find(table, of: reference) }
         try check(key, size: table.keySize, "key", of: table)

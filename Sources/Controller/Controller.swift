@@ -128,7 +128,12 @@ extension HoverError {
             SourceDiagnostic(
                 file: $0.file, line: $0.line, column: $0.column, severity: $0.severity, message: $0.message)
         }
-        let kind: Kind = error.kind == .sourceTooLarge ? .tooLarge : .compile
+        let kind: Kind =
+            switch error.kind {
+            case .sourceTooLarge: .tooLarge
+            case .unavailable, .cancelled: .kernel
+            default: .compile
+            }
         self.init(kind, error.message, diagnostics: places, log: error.output)
     }
 }

@@ -59,9 +59,14 @@ extension Dataplane {
         try translating {
             let map = try BPFMap(pinned: layout.table(table.name, ofModule: id))
             if table.type.isPerCPU {
+                let count = try possibleCPUCount()
+                guard values.count == 1 || values.count == count else {
+                    throw DataplaneError.configuration(
+                        "an entry of table \(table.name) has a value for each of \(count) CPUs, or one that goes to the "
+                            + "first: these are \(values.count)")
+                }
                 let zero = [UInt8](repeating: 0, count: table.valueSize)
-                let others = values.count == 1 ? Array(repeating: zero, count: try possibleCPUCount() - 1) : []
-                try map.setPerCPU(values + others, for: key)
+                try map.setPerCPU(values + Array(repeating: zero, count: count - values.count), for: key)
             } else if let value = values.first {
                 try map.set(value, for: key)
             }
@@ -69,10 +74,15 @@ extension Dataplane {
     }
 
     /// Removes an entry of a module's table; false when there was none.
+    ///
+    /// - Throws: `.configuration` for an array, which keeps all its entries.
     public func deleteEntry(
         _ key: [UInt8], of table: ModuleTable, ofModule id: String
     ) throws(DataplaneError) -> Bool {
-        try translating {
+        guard !table.type.isArray else {
+            throw .configuration("table \(table.name) is an array, whose entries stay: set this one to zero instead")
+        }
+        return try translating {
             try BPFMap(pinned: layout.table(table.name, ofModule: id)).remove(key)
         }
     }

@@ -6,7 +6,7 @@ import BPF
 public enum DataplaneError: Error, Sendable, CustomStringConvertible {
     /// The object is not an IO Module, or one that Hover does not load; the sentence says why.
     case notAModule(String)
-    /// A configuration value does not fit the variable that it names.
+    /// A configuration value does not fit the variable that it names, or a table's entry cannot be what is asked.
     case configuration(String)
     /// The kernel's verifier refused the module's program.
     case verifier(VerifierError)

@@ -16,7 +16,7 @@ extension ModuleImage {
             }
             let bytes: [UInt8]
             do throws(TypeMismatch) {
-                bytes = try types.shape(of: variable.typeID).encode(value)
+                bytes = try types.shape(of: variable.id).encode(value)
             } catch {
                 throw DataplaneError.configuration("config \(name): \(error)")
             }

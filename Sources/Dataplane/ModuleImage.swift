@@ -101,7 +101,7 @@ extension ModuleImage {
 
     private func checkMaps(of opened: BPFObject, name: String) throws {
         var bytes: UInt64 = 0
-        for map in opened.maps where !map.isInternal {
+        for map in opened.maps where map.name != Self.slotsMap && map.name != Self.countersMap {
             guard map.pinPath == nil else {
                 throw DataplaneError.notAModule(
                     "table \(map.name) of object \(name) asks to be pinned; hover pins tables itself: "

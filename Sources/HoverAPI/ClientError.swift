@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 
 /// Why `hoverd` could not be asked, or its answer not be understood. What `hoverd` itself refuses is a `Problem`.
@@ -62,6 +63,12 @@ public enum ClientError: Error, Hashable, CustomStringConvertible {
             self = .timedOut(endpoint, limit: limit)
         case ChannelError.connectTimeout:
             self = .timedOut(endpoint, limit: limit)
+        case let error as HTTPClientError where error == .remoteConnectionClosed:
+            self = .connectionFailed(endpoint, reason: "it was closed before the answer was complete")
+        case HTTPParserError.invalidEOFState:
+            self = .connectionFailed(endpoint, reason: "it was closed before the answer was complete")
+        case is HTTPParserError:
+            self = .connectionFailed(endpoint, reason: "what listens there does not speak HTTP")
         default:
             self = .connectionFailed(endpoint, reason: "\(error)")
         }

@@ -65,7 +65,8 @@ struct Responder: HTTPResponder {
             }
         } catch {
             if error.kind == .kernel {
-                logger.error("\(method) \(uri.path): \(error)")
+                // No warning: it may be a kernel in trouble, or a request for what a table cannot do.
+                logger.notice("\(method) \(uri.path): \(error)")
             }
             return dialect.response(to: error)
         }

@@ -47,7 +47,8 @@ struct GetModules: AsyncParsableCommand {
     private func details(of module: Module, names: NodeNames) -> [TextTable] {
         var tables = [TextTable([module], names: names)]
         if !module.ports.isEmpty { tables.append(TextTable(module.ports, names: names)) }
-        if !module.drops.isEmpty { tables.append(TextTable(drops: module.drops)) }
+        let drops = module.drops.filter { $0.value > 0 }
+        if !drops.isEmpty { tables.append(TextTable(drops: drops)) }
         return tables
     }
 }

@@ -54,7 +54,8 @@ private typealias Member = TypeShape.Member
         ("__u8", TypeShape.integer(size: 1, signed: false)), ("__s8", .integer(size: 1, signed: true)),
         ("char", .integer(size: 1, signed: true)), ("__s16", .integer(size: 2, signed: true)),
         ("__u32", .integer(size: 4, signed: false)), ("long long", .integer(size: 8, signed: true)),
-        ("__int128", .integer(size: 16, signed: true)), ("bool", .boolean), ("void *", .integer(size: 8, signed: false)),
+        ("__int128", .integer(size: 16, signed: true)), ("bool", .boolean),
+        ("void *", .integer(size: 8, signed: false)),
         ("__be16", .formatted(.bigEndian(size: 2))), ("__be32", .formatted(.bigEndian(size: 4))),
         ("__be64", .formatted(.bigEndian(size: 8))), ("__sum16", .integer(size: 2, signed: false)),
         ("double", .bytes(count: 8)),
@@ -78,11 +79,14 @@ private typealias Member = TypeShape.Member
     @Test func `enumerations know their names`() throws {
         let small = try shape(of: "v", in: "enum small { A, B = 7 } v;")
         #expect(
-            small == .enumeration(size: 4, signed: false, names: [.init(name: "A", value: 0), .init(name: "B", value: 7)]))
+            small
+                == .enumeration(
+                    size: 4, signed: false, names: [.init(name: "A", value: 0), .init(name: "B", value: 7)]))
         let negative = try shape(of: "v", in: "enum { A = -1, B } v;")
         #expect(
             negative
-                == .enumeration(size: 4, signed: true, names: [.init(name: "A", value: -1), .init(name: "B", value: 0)]))
+                == .enumeration(
+                    size: 4, signed: true, names: [.init(name: "A", value: -1), .init(name: "B", value: 0)]))
         let packed = try shape(of: "v", in: "enum __attribute__((packed)) { A, B } v;")
         #expect(packed.size == 1)
         let large = try shape(of: "v", in: "enum large { A, B = 0x8000000000000001 } v;")
@@ -90,7 +94,9 @@ private typealias Member = TypeShape.Member
             large
                 == .enumeration(
                     size: 8, signed: false,
-                    names: [.init(name: "A", value: 0), .init(name: "B", value: Int64(bitPattern: 0x8000_0000_0000_0001))]))
+                    names: [
+                        .init(name: "A", value: 0), .init(name: "B", value: Int64(bitPattern: 0x8000_0000_0000_0001)),
+                    ]))
     }
 
     @Test func `members of anonymous structures and unions stand among the others`() throws {
@@ -105,9 +111,11 @@ private typealias Member = TypeShape.Member
                 == .structure(
                     name: "outer", size: 12, isUnion: false,
                     members: [
-                        Member(name: "a", offset: 0, shape: integer(4)), Member(name: "b", offset: 4, shape: integer(4)),
+                        Member(name: "a", offset: 0, shape: integer(4)),
+                        Member(name: "b", offset: 4, shape: integer(4)),
                         Member(name: "c", offset: 4, shape: integer(2)),
-                        Member(name: "d", offset: 6, shape: .bytes(count: 2)), Member(name: "f", offset: 8, shape: inner),
+                        Member(name: "d", offset: 6, shape: .bytes(count: 2)),
+                        Member(name: "f", offset: 8, shape: inner),
                     ]))
     }
 

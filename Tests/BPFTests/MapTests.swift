@@ -31,13 +31,17 @@ import Testing
     @Test func `sizes that do not fit are errors that say what fits`() throws {
         let map = try BPFMap(create: .hash, name: "sizes", keySize: 4, valueSize: 8, maxEntries: 1)
         let error = #expect(throws: KernelError.self) { try map.set([1], for: [1, 2, 3, 4]) }
-        #expect(error?.description == "cannot set an entry of map 'sizes': the value has 1 bytes, the map's values have 8")
+        #expect(
+            error?.description == "cannot set an entry of map 'sizes': the value has 1 bytes, the map's values have 8")
         #expect(errorNumber { try map.value(for: [1]) } == EINVAL)
         #expect(errorNumber { try map.remove([]) } == EINVAL)
         #expect(errorNumber { try map.entries(after: [1], limit: 1) } == EINVAL)
         #expect(errorNumber { try map.perCPUValues(for: [1, 2, 3, 4]) } == EINVAL)
-        #expect(errorNumber { try BPFMap(create: .hash, name: "sizes", keySize: -1, valueSize: 1, maxEntries: 1) } == EINVAL)
-        #expect(errorNumber { try BPFMap(create: .hash, name: "sizes", keySize: 4, valueSize: 4, maxEntries: 0) } == EINVAL)
+        #expect(
+            errorNumber { try BPFMap(create: .hash, name: "sizes", keySize: -1, valueSize: 1, maxEntries: 1) } == EINVAL
+        )
+        #expect(
+            errorNumber { try BPFMap(create: .hash, name: "sizes", keySize: 4, valueSize: 4, maxEntries: 0) } == EINVAL)
     }
 
     @Test func `an array has all its entries`() throws {

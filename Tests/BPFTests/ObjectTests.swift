@@ -101,7 +101,9 @@ private let everything = """
     @Test func `a truncated object is refused`() throws {
         let bytes = try compile(everything)
         for size in stride(from: 0, to: bytes.count, by: 64) {
-            #expect(throws: BPFError.self, "\(size) bytes") { try BPFObject(bytes: Array(bytes.prefix(size)), name: "cut") }
+            #expect(throws: BPFError.self, "\(size) bytes") {
+                try BPFObject(bytes: Array(bytes.prefix(size)), name: "cut")
+            }
         }
     }
 
@@ -125,7 +127,9 @@ private let everything = """
     @Test func `an object with wrong types or instructions is loaded or refused`() throws {
         let bytes = try compile(everything)
         let file = try #require(ELFFile(bytes))
-        let sections = file.sections.filter { [".BTF", ".BTF.ext", "tc", ".text", ".symtab", ".reltc"].contains($0.name) }
+        let sections = file.sections.filter {
+            [".BTF", ".BTF.ext", "tc", ".text", ".symtab", ".reltc"].contains($0.name)
+        }
         #expect(sections.count == 6)
         for section in sections {
             for offset in stride(from: section.offset, to: section.offset + section.size, by: 7) {

@@ -57,6 +57,15 @@ struct RefusedProgram: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test(arguments: RefusedProgram.all)
+    func `the place is found without the log's comments, as older kernels write it`(program: RefusedProgram) throws {
+        let object = try BPFObject(bytes: try compile(text(ofFixture: program.fixture + ".c")), name: "refused")
+        let error = try #require(try refusal(of: object))
+        let log = error.log.split(separator: "\n").filter { !$0.hasPrefix(";") }.joined(separator: "\n")
+        let refused = try #require(object.programs.first { $0.name == "refused" })
+        #expect(object.verifierError(program: refused, log: log).location == error.location)
+    }
+
     @Test func `without line information the refusal has a summary and no place`() throws {
         let bytes = try compile(try text(ofFixture: "packet-bounds.c"), ["-g0"])
         let error = try #require(try refusal(of: bytes))
@@ -90,7 +99,10 @@ struct RefusedProgram: Sendable, CustomTestStringConvertible {
         ("processed 3 insns (limit 1000000)\n", "processed 3 insns (limit 1000000)"),
         ("0: (95) exit\nR0 !read_ok", "R0 !read_ok"),
         ("0: R1=ctx(id=0,off=0,imm=0) R10=fp0\n0: (95) exit\nR0 !read_ok\n\u{0}", "R0 !read_ok"),
-        ("5: (85) call pc+2\ncaller:\n R10=fp0\ncallee:\n frame1: R1=ctx() R10=fp0\ntoo many tail calls\n", "too many tail calls"),
+        (
+            "5: (85) call pc+2\ncaller:\n R10=fp0\ncallee:\n frame1: R1=ctx() R10=fp0\ntoo many tail calls\n",
+            "too many tail calls"
+        ),
         ("from 5 to 7: R0=1 R10=fp0\n7: (95) exit\nregs=4 stack=0 before 11: (95) exit\nbad\nhint\n", "bad"),
     ])
     func `whatever the log, there is a summary`(log: String, summary: String) {
@@ -107,8 +119,12 @@ struct RefusedProgram: Sendable, CustomTestStringConvertible {
     }
 
     private func refusal(of bytes: [UInt8]) throws -> VerifierError? {
+        try refusal(of: BPFObject(bytes: bytes, name: "refused"))
+    }
+
+    private func refusal(of object: BPFObject) throws -> VerifierError? {
         do {
-            try BPFObject(bytes: bytes, name: "refused").load()
+            try object.load()
             return nil
         } catch .verifier(let error) {
             return error

@@ -8,7 +8,8 @@ import TypedValue
 /// What the client sends.
 @Suite struct ClientRequestTests {
     private static let module = """
-        {"id":"m:1","name":"a","type":"bpf/forward","tags":[],"ports":[],"drops":{},"config":{},"number":1,"warnings":""}
+        {"id":"m:1","name":"a","type":"bpf/forward","tags":[],"ports":[],"drops":{},"config":{},"number":1,
+         "warnings":""}
         """
     private static let link = """
         {"id":"l:1","from":{"node":"m:1","port":1},"to":{"node":"i:eth1"},"state":"up"}

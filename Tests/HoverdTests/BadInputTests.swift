@@ -159,7 +159,7 @@ import Testing
                     """
                     #define SEC(name) __attribute__((section(name), used))
                     SEC("tc") int other(void *skb) { return 0; }
-                    char license[] SEC("license") = "GPL";
+                    char other_license[] SEC("license") = "GPL";
                     """))
             #expect(without.status == 422)
             #expect(without.detail.contains("handle_rx") || without.detail.contains("other"), "\(without.detail)")

@@ -40,7 +40,7 @@ enum Source {
         #include <hover/types.h>
 
         struct flow {
-        	hover_ipv4 source;
+        	ipv4_addr_t source;
         	__be16 port;
         	u8 protocol;
         	u8 unused;

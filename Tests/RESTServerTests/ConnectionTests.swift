@@ -85,7 +85,8 @@ import Testing
     }
 
     private func post(_ path: String, size: Int, close: Bool = false) -> Data {
-        let head = "POST \(path) HTTP/1.1\r\nHost: hover\r\nContent-Length: \(size)\r\n"
+        let head =
+            "POST \(path) HTTP/1.1\r\nHost: hover\r\nContent-Length: \(size)\r\n"
             + (close ? "Connection: close\r\n" : "") + "\r\n"
         return Data(head.utf8) + Data(repeating: UInt8(ascii: " "), count: size)
     }

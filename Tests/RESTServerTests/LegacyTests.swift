@@ -35,38 +35,41 @@ import TypedValue
             .init(name: "value", offset: 4, shape: u32),
         ])
 
-    @Test(arguments: [
-        (u32, [5, 0, 0, 0], "0x5"), (u32, [0, 0, 0, 0], "0x0"), (s32, [0xff, 0xff, 0xff, 0xff], "0xffffffff"),
-        (TypeShape.integer(size: 8, signed: false), [1, 0, 0, 0, 0, 0, 0, 0x80], "0x8000000000000001"),
-        (.formatted(.ipv4), [127, 0, 0, 1], "0x100007f"), (.formatted(.bigEndian(size: 2)), [0, 80], "0x5000"),
-        (.formatted(.mac), [2, 0, 0, 0, 0, 1], "[ 0x2 0x0 0x0 0x0 0x0 0x1 ]"), (.boolean, [1], "0x1"),
-        (.array(of: u16, count: 2), [1, 0, 2, 0], "[ 0x1 0x2 ]"), (.characters(count: 2), [65, 0], "[ 0x41 0x0 ]"),
-        (structure, [1, 0, 0, 0, 2, 0, 0, 3, 4, 0, 0, 0], "{ 0x1 0x2 [ 0x0 0x3 ] { 0x4 } }"),
-        (fields, [0x31, 0x02, 0, 0, 7, 0, 0, 0], "{ 0x1 0x23 0x7 }"),
-        (.array(of: .array(of: u8, count: 2), count: 2), [1, 2, 3, 4], "[ [ 0x1 0x2 ] [ 0x3 0x4 ] ]"),
-    ] as [(TypeShape, [UInt8], String)])
+    @Test(
+        arguments: [
+            (u32, [5, 0, 0, 0], "0x5"), (u32, [0, 0, 0, 0], "0x0"), (s32, [0xff, 0xff, 0xff, 0xff], "0xffffffff"),
+            (TypeShape.integer(size: 8, signed: false), [1, 0, 0, 0, 0, 0, 0, 0x80], "0x8000000000000001"),
+            (.formatted(.ipv4), [127, 0, 0, 1], "0x100007f"), (.formatted(.bigEndian(size: 2)), [0, 80], "0x5000"),
+            (.formatted(.mac), [2, 0, 0, 0, 0, 1], "[ 0x2 0x0 0x0 0x0 0x0 0x1 ]"), (.boolean, [1], "0x1"),
+            (.array(of: u16, count: 2), [1, 0, 2, 0], "[ 0x1 0x2 ]"), (.characters(count: 2), [65, 0], "[ 0x41 0x0 ]"),
+            (structure, [1, 0, 0, 0, 2, 0, 0, 3, 4, 0, 0, 0], "{ 0x1 0x2 [ 0x0 0x3 ] { 0x4 } }"),
+            (fields, [0x31, 0x02, 0, 0, 7, 0, 0, 0], "{ 0x1 0x23 0x7 }"),
+            (.array(of: .array(of: u8, count: 2), count: 2), [1, 2, 3, 4], "[ [ 0x1 0x2 ] [ 0x3 0x4 ] ]"),
+        ] as [(TypeShape, [UInt8], String)])
     func valuesAreWrittenAndRead(shape: TypeShape, bytes: [UInt8], text: String) {
         #expect(LegacyValues.text(of: bytes, shape) == text)
         #expect(LegacyValues.bytes(of: text, shape) == bytes)
     }
 
-    @Test(arguments: [
-        (u32, "5", [5, 0, 0, 0]), (u32, " 010", [8, 0, 0, 0]), (u32, "-1", [0xff, 0xff, 0xff, 0xff]),
-        (s32, "0xFFFFFFFF", [0xff, 0xff, 0xff, 0xff]), (u32, "7 and more", [7, 0, 0, 0]),
-        (structure, "{ 1 2 [0 3] {4}}", [1, 0, 0, 0, 2, 0, 0, 3, 4, 0, 0, 0]),
-        (.characters(count: 4), "\"eth\"", [101, 116, 104, 0]),
-    ] as [(TypeShape, String, [UInt8])])
+    @Test(
+        arguments: [
+            (u32, "5", [5, 0, 0, 0]), (u32, " 010", [8, 0, 0, 0]), (u32, "-1", [0xff, 0xff, 0xff, 0xff]),
+            (s32, "0xFFFFFFFF", [0xff, 0xff, 0xff, 0xff]), (u32, "7 and more", [7, 0, 0, 0]),
+            (structure, "{ 1 2 [0 3] {4}}", [1, 0, 0, 0, 2, 0, 0, 3, 4, 0, 0, 0]),
+            (.characters(count: 4), "\"eth\"", [101, 116, 104, 0]),
+        ] as [(TypeShape, String, [UInt8])])
     func otherFormsAreRead(shape: TypeShape, text: String, bytes: [UInt8]) {
         #expect(LegacyValues.bytes(of: text, shape) == bytes)
     }
 
-    @Test(arguments: [
-        (u32, ""), (u32, "x"), (u32, "0x"), (u32, "-"), (u32, "0x100000000"), (u32, "-2147483649"), (u32, "089"),
-        (structure, "{ 1 2 }"), (structure, "1 2 [0 0] { 4 }"), (structure, "{ 1 0x10000 [ 0 0 ] { 4 } }"),
-        (fields, "{ 0x10 0x0 0x0 }"), (.characters(count: 2), "\"eth\""), (.array(of: u8, count: 2), "[ 1 ]"),
-        (.array(of: u8, count: 2), "[ 1 2 3 ]"),
-        (u32, "999999999999999999999999999999999999999999999"),
-    ] as [(TypeShape, String)])
+    @Test(
+        arguments: [
+            (u32, ""), (u32, "x"), (u32, "0x"), (u32, "-"), (u32, "0x100000000"), (u32, "-2147483649"), (u32, "089"),
+            (structure, "{ 1 2 }"), (structure, "1 2 [0 0] { 4 }"), (structure, "{ 1 0x10000 [ 0 0 ] { 4 } }"),
+            (fields, "{ 0x10 0x0 0x0 }"), (.characters(count: 2), "\"eth\""), (.array(of: u8, count: 2), "[ 1 ]"),
+            (.array(of: u8, count: 2), "[ 1 2 3 ]"),
+            (u32, "999999999999999999999999999999999999999999999"),
+        ] as [(TypeShape, String)])
     func whatDoesNotFitIsNotRead(shape: TypeShape, text: String) {
         #expect(LegacyValues.bytes(of: text, shape) == nil)
     }
@@ -79,18 +82,19 @@ import TypedValue
         #expect(LegacyValues.bytes(of: "{ 0x201 }", union) == [1, 2, 0, 0])
     }
 
-    @Test(arguments: [
-        (u32, "\"unsigned int\""), (s32, "\"int\""), (TypeShape.formatted(.ipv4), "\"unsigned int\""),
-        (
-            structure,
-            #"["match",[["src","unsigned int"],["port","unsigned short"],["pad","unsigned char",[2]],"#
-                + #"["inner",["",[["a","unsigned int"]],"struct"]]],"struct"]"#
-        ),
-        (
-            fields,
-            #"["fields",[["low","unsigned int",4],["high","unsigned int",12],["value","unsigned int"]],"struct"]"#
-        ),
-    ] as [(TypeShape, String)])
+    @Test(
+        arguments: [
+            (u32, "\"unsigned int\""), (s32, "\"int\""), (TypeShape.formatted(.ipv4), "\"unsigned int\""),
+            (
+                structure,
+                #"["match",[["src","unsigned int"],["port","unsigned short"],["pad","unsigned char",[2]],"#
+                    + #"["inner",["",[["a","unsigned int"]],"struct"]]],"struct"]"#
+            ),
+            (
+                fields,
+                #"["fields",[["low","unsigned int",4],["high","unsigned int",12],["value","unsigned int"]],"struct"]"#
+            ),
+        ] as [(TypeShape, String)])
     func layoutsAreDescribedAsBCCDid(shape: TypeShape, text: String) {
         #expect(LegacyValues.layout(of: shape) == text)
     }
@@ -100,6 +104,7 @@ import TypedValue
         #expect(try LegacyLinks.node("external_interfaces:eth1") == "i:eth1")
         #expect(try LegacyLinks.node("m:12:3") == "m:12:3")
         #expect(try LegacyLinks.node("modules:12") == "m:12")
+        #expect(try LegacyLinks.node("modules:m:12") == "m:12")
         for (path, message) in [
             ("eth1", "Malformed node path \"eth1\""), ("b:br0", "Unknown node path prefix \"b\""),
         ] {

@@ -45,11 +45,13 @@ import Testing
         #expect(!LocalOrigin.isLocal(authority: authority))
     }
 
-    @Test(arguments: [
-        (nil, true), ("http://localhost:8080", true), ("https://127.0.0.1", true), ("http://[::1]:1", true),
-        ("null", false), ("http://evil.example", false), ("file://", false), ("http://localhost.evil.example", false),
-        ("", false),
-    ] as [(String?, Bool)])
+    @Test(
+        arguments: [
+            (nil, true), ("http://localhost:8080", true), ("https://127.0.0.1", true), ("http://[::1]:1", true),
+            ("null", false), ("http://evil.example", false), ("file://", false),
+            ("http://localhost.evil.example", false),
+            ("", false),
+        ] as [(String?, Bool)])
     func origins(origin: String?, isTaken: Bool) {
         var head = HTTPRequest(method: .post, scheme: "http", authority: "127.0.0.1:5002", path: "/v1/modules")
         head.headerFields[.origin] = origin

@@ -2,6 +2,12 @@
 
 import Subprocess
 
+#if canImport(System)
+    import System
+#else
+    import SystemPackage
+#endif
+
 /// A command that ended with another status than 0.
 public struct CommandFailure: Error, CustomStringConvertible {
     public let command: [String]
@@ -47,7 +53,7 @@ public struct CommandResult: Sendable {
 public func attempt(_ command: [String], input: String = "") async throws -> CommandResult {
     let limit = 64 << 20
     let result = try await run(
-        .name(command[0]), arguments: Arguments(Array(command.dropFirst())), input: .string(input),
+        command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]), arguments: Arguments(Array(command.dropFirst())), input: .string(input),
         output: .string(limit: limit), error: .string(limit: limit))
     return CommandResult(
         status: "\(result.terminationStatus)", succeeded: result.terminationStatus.isSuccess,

@@ -102,8 +102,10 @@ enum LegacyLinks {
             throw HoverError(.invalid, "Malformed node path \"\(path)\"")
         }
         switch parts[0] {
-        case "i", "external_interfaces": return "i:" + parts[1]
-        case "m", "modules": return "m:" + parts[1]
+        case "i", "m": return path
+        // The long prefixes stand before an id or before what follows its own prefix.
+        case "external_interfaces": return parts[1].hasPrefix("i:") ? String(parts[1]) : "i:" + parts[1]
+        case "modules": return parts[1].hasPrefix("m:") ? String(parts[1]) : "m:" + parts[1]
         default: throw HoverError(.invalid, "Unknown node path prefix \"\(parts[0])\"")
         }
     }

@@ -15,9 +15,12 @@ enum LegacyValues {
             return "0x" + String(number, radix: 16)
         case .array(let element, _):
             let size = element.size
-            let texts = size == 0 ? [] : stride(from: 0, to: bytes.count, by: size).map {
-                text(of: bytes[$0..<$0 + size], element)
-            }
+            let texts =
+                size == 0
+                ? []
+                : stride(from: 0, to: bytes.count, by: size).map {
+                    text(of: bytes[$0..<$0 + size], element)
+                }
             return (["["] + texts + ["]"]).joined(separator: " ")
         case .structure(let members):
             let texts = members.map { member in

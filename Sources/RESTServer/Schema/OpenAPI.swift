@@ -15,9 +15,9 @@ enum OpenAPI {
                 "version": .string(version),
                 "summary": "The control and management plane for IO Modules.",
                 "description": """
-                    Loads network functions written in C into the running Linux kernel and links them. Wherever a path \
-                    or a body takes a module, its id or a display name that is unique will do.
-                    """,
+                Loads network functions written in C into the running Linux kernel and links them. Wherever a path \
+                or a body takes a module, its id or a display name that is unique will do.
+                """,
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
             "servers": [["url": "/", "description": "The hoverd that serves this document."]],
@@ -69,12 +69,13 @@ enum OpenAPI {
             item[route.method.rawValue.lowercased()] = json(operation, on: route.path)
         }
         if let parameters = routes.first?.path.parameters, !parameters.isEmpty {
-            item["parameters"] = .array(parameters.map { name in
-                [
-                    "name": .string(name), "in": "path", "required": true, "schema": Schema.string.json,
-                    "description": .string(descriptions[name] ?? name),
-                ]
-            })
+            item["parameters"] = .array(
+                parameters.map { name in
+                    [
+                        "name": .string(name), "in": "path", "required": true, "schema": Schema.string.json,
+                        "description": .string(descriptions[name] ?? name),
+                    ]
+                })
         }
         return item
     }
@@ -96,12 +97,13 @@ enum OpenAPI {
             "responses": .object(responses(operation)),
         ]
         if !operation.query.isEmpty {
-            members["parameters"] = .array(operation.query.map { parameter in
-                [
-                    "name": .string(parameter.name), "in": "query", "schema": parameter.schema.json,
-                    "description": .string(parameter.description),
-                ]
-            })
+            members["parameters"] = .array(
+                operation.query.map { parameter in
+                    [
+                        "name": .string(parameter.name), "in": "query", "schema": parameter.schema.json,
+                        "description": .string(parameter.description),
+                    ]
+                })
         }
         if let request = operation.request {
             members["requestBody"] = [
