@@ -101,7 +101,7 @@ let package = Package(
         // Tests and benches.
         .target(
             name: "TestSupport",
-            dependencies: ["HoverAPI", .product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: ["BPF", "HoverAPI", .product(name: "Subprocess", package: "swift-subprocess")],
             path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(
             name: "HoverBench",

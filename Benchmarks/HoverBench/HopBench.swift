@@ -83,6 +83,7 @@ struct HopBench: AsyncParsableCommand {
 private struct Chain {
     private let dataplane: Dataplane
     private let count: Int
+    private let root: String
     /// The program that receives on port 1 of the first module.
     let entry: BPFProgram
 
@@ -93,6 +94,7 @@ private struct Chain {
             includeDirectory: try findIncludeDirectory(environment: environment))
         let object = try await compiler.compile(try source("forward.c"), file: "forward.c").object
         count = longest + 1
+        self.root = root
         dataplane = try Dataplane(layout: PinLayout(root: root), logger: Logger(label: "bench"))
         for number in 0..<count {
             let image = ModuleImage(
@@ -115,6 +117,7 @@ private struct Chain {
 
     func remove() async throws {
         try await dataplane.clear()
+        try Host.release(pinFolder: root)
     }
 }
 

@@ -63,6 +63,20 @@ public final class BPFLink: Sendable {
         descriptor = try openPin(path)
     }
 
+    /// The numbers of the programs on one side of an interface, anybody's, in the order in which they run.
+    /// - Throws: EINVAL where the kernel has no tcx; ENODEV when there is no such interface in this network namespace.
+    public static func programs(
+        tcx direction: TcxDirection, interfaceIndex: UInt32
+    ) throws(KernelError) -> [UInt32] {
+        // The kernel lets no more be on a hook (BPF_MPROG_MAX, include/linux/bpf_mprog.h).
+        var ids = [UInt32](repeating: 0, count: 64)
+        var count = UInt32(ids.count)
+        let result = bpf_prog_query(
+            Int32(bitPattern: interfaceIndex), bpf_attach_type(direction.attachType), 0, nil, &ids, &count)
+        try check(result, "list the programs at tcx \(direction) of", "interface \(interfaceIndex)")
+        return Array(ids.prefix(Int(count)))
+    }
+
     /// Exchanges the program in one step: each packet meets the old one or the new one.
     public func update(program: BPFProgram) throws(KernelError) {
         try check(bpf_link_update(descriptor.number, program.descriptor.number, nil), "update", name)

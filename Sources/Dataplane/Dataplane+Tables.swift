@@ -57,6 +57,7 @@ extension Dataplane {
         _ key: [UInt8], to values: [[UInt8]], of table: ModuleTable, ofModule id: String
     ) throws(DataplaneError) {
         try translating {
+            try checkIndex(key, of: table)
             let map = try BPFMap(pinned: layout.table(table.name, ofModule: id))
             if table.type.isPerCPU {
                 let count = try possibleCPUCount()
@@ -70,6 +71,14 @@ extension Dataplane {
             } else if let value = values.first {
                 try map.set(value, for: key)
             }
+        }
+    }
+
+    private func checkIndex(_ key: [UInt8], of table: ModuleTable) throws(DataplaneError) {
+        guard table.type.isArray, key.count == 4 else { return }
+        let index = key.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        guard index < table.maxEntries else {
+            throw .configuration("table \(table.name) has entries 0 to \(table.maxEntries - 1), and no \(index)")
         }
     }
 

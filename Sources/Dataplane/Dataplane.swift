@@ -42,14 +42,15 @@ public actor Dataplane {
         }
     }
 
-    /// Removes all that Hover has in the kernel under this folder, the folder's contents included.
+    /// Removes all that Hover has in the kernel under this folder. The folder stays: it is what a `hoverd` locks.
     public func clear() throws(DataplaneError) {
         do throws(KernelError) {
             for interface in try PinFolder.entries(of: layout.interfaces) {
                 guard let index = Int(interface.name) else { continue }
                 try removeInterface(index)
             }
-            try PinFolder.removeTree(layout.root)
+            try PinFolder.removeTree(layout.modules)
+            try PinFolder.removeTree(layout.interfaces)
         } catch {
             throw DataplaneError(error)
         }

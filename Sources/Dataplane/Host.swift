@@ -48,6 +48,13 @@ public enum Host {
                 + "(mount -t bpf bpf \(existing)), or leave --bpffs out")
     }
 
+    /// Removes the folder for pins, which must be empty, unless it is a mounted bpffs itself.
+    public static func release(pinFolder: String) throws(HostError) {
+        guard rmdir(pinFolder) == 0 || errno == EBUSY else {
+            throw HostError(description: "remove folder \(pinFolder): \(String(cString: strerror(errno)))")
+        }
+    }
+
     private static func mountIfUsual(_ pinFolder: String) throws(KernelError) {
         let usual = "/sys/fs/bpf"
         if pinFolder == usual || pinFolder.hasPrefix(usual + "/"), !BPFFileSystem.isMounted(at: usual) {

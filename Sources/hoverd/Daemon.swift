@@ -38,6 +38,7 @@ struct Daemon {
         try await controller.shutDown()
         try await serve(controller)
         try await controller.shutDown()
+        try Host.release(pinFolder: pinFolder)
         withExtendedLifetime((runLock, pinLock)) {}
         logger.info("stopped; nothing of this hoverd is left in the kernel")
     }

@@ -25,10 +25,15 @@ struct Rig {
         do {
             try await body(rig)
         } catch {
-            try await rig.dataplane.clear()
+            try await rig.remove()
             throw error
         }
-        try await rig.dataplane.clear()
+        try await rig.remove()
+    }
+
+    private func remove() async throws {
+        try await dataplane.clear()
+        try Host.release(pinFolder: root)
     }
 
     /// Compiles and loads a module with programs for its first ports.

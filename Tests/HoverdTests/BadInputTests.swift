@@ -152,37 +152,14 @@ import Testing
             let text = try await create(Data("no ELF file at all".utf8))
             #expect(text.status == 422)
             #expect(text.type == "urn:hover:problem:object")
-            let foreign = try await create(try object("int handle_nothing(void) { return 0; }"))
+            let foreign = try await create(try kernelObject("int handle_nothing(void) { return 0; }"))
             #expect(foreign.status == 422)
             let without = try await create(
-                try object(
-                    """
-                    #define SEC(name) __attribute__((section(name), used))
-                    SEC("tc") int other(void *skb) { return 0; }
-                    char other_license[] SEC("license") = "GPL";
-                    """))
+                try kernelObject(Source.otherProgram))
             #expect(without.status == 422)
             #expect(without.detail.contains("handle_rx") || without.detail.contains("other"), "\(without.detail)")
             #expect(try await daemon.client.modules().isEmpty)
         }
-    }
-
-    /// Compiles C for the kernel without Hover's headers.
-    private func object(_ source: String) throws -> Data {
-        let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-        defer {
-            try? FileManager.default.removeItem(at: file.appendingPathExtension("c"))
-            try? FileManager.default.removeItem(at: file.appendingPathExtension("o"))
-        }
-        try source.write(to: file.appendingPathExtension("c"), atomically: true, encoding: .utf8)
-        let clang = Process()
-        clang.executableURL = URL(filePath: "/usr/bin/env")
-        clang.arguments = [
-            "clang", "-target", "bpf", "-O2", "-g", "-c", file.path() + ".c", "-o", file.path() + ".o",
-        ]
-        try clang.run()
-        clang.waitUntilExit()
-        return try Data(contentsOf: file.appendingPathExtension("o"))
     }
 
     @Test func configurationThatDoesNotFit() async throws {

@@ -27,6 +27,8 @@ import Testing
             try await wait(for: "the link to be up") {
                 try await daemon.client.links().allSatisfy { $0.state == "up" }
             }
+            // The new interface has another link-layer address than the one that `left` remembers.
+            try await left.run("ip", "neighbor", "flush", "all")
             try await wait(for: "packets") { try await left.pings("10.0.0.2", wait: "0.2") }
         }
     }

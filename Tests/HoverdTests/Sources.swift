@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+import TestSupport
+
 /// C sources of the modules that tests upload.
 enum Source {
     /// What comes in by port 1 leaves by port 2, and the reverse.
@@ -106,6 +109,14 @@ enum Source {
 
         """
 
+    /// No module: a program for a hook, as anybody's.
+    static let otherProgram = """
+        #define SEC(name) __attribute__((section(name), used))
+        SEC("tc") int other(void *skb) { return -1; }
+        char other_license[] SEC("license") = "GPL";
+
+        """
+
     static let withoutHandler = """
         static int handle_nothing(void *pkt)
         {
@@ -113,4 +124,21 @@ enum Source {
         }
 
         """
+}
+
+/// Compiles C for the kernel without Hover's headers.
+func kernelObject(_ source: String) throws -> Data {
+    let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    let (text, object) = (file.appendingPathExtension("c"), file.appendingPathExtension("o"))
+    defer {
+        try? FileManager.default.removeItem(at: text)
+        try? FileManager.default.removeItem(at: object)
+    }
+    try source.write(to: text, atomically: true, encoding: .utf8)
+    let clang = Process()
+    clang.executableURL = URL(filePath: "/usr/bin/env")
+    clang.arguments = ["clang", "-target", "bpf", "-O2", "-g", "-c", text.path(), "-o", object.path()]
+    try clang.run()
+    clang.waitUntilExit()
+    return try Data(contentsOf: object)
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import HoverAPI
 import TestSupport
 import Testing
@@ -114,10 +115,13 @@ import Testing
         try await HoverDaemon.with { daemon in
             let left = try await daemon.network.addHost("left", address: "10.0.0.1/24")
             try await daemon.network.ip("address", "add", "10.0.0.9/24", "dev", "left")
+            let object = daemon.folder + "/other.o"
+            try kernelObject(Source.otherProgram).write(to: URL(filePath: object))
             try await daemon.network.run("tc", "qdisc", "add", "dev", "left", "clsact")
             try await daemon.network.run(
-                "tc", "filter", "add", "dev", "left", "ingress", "matchall", "action", "ok")
+                "tc", "filter", "add", "dev", "left", "ingress", "bpf", "da", "obj", object, "sec", "tc")
             let before = try await daemon.network.run("tc", "filter", "show", "dev", "left", "ingress")
+            #expect(before.contains("other"))
             try await daemon.forward("middle")
             let link = try await daemon.link(("i:left", nil), ("middle", 1))
             try await daemon.client.deleteLink(link.id)

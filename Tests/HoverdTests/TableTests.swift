@@ -90,7 +90,7 @@ import TypedValue
                 let problem = try await refusal { try await client.setEntry(key, to: value, of: "flows", in: module) }
                 #expect(problem.status == 400, "\(key) \(value): \(problem)")
             }
-            #expect(try await refusal { try await client.setEntry("2", to: 1, of: "sums", in: module) }.status == 500)
+            #expect(try await refusal { try await client.setEntry("2", to: 1, of: "sums", in: module) }.status == 400)
             #expect(try await refusal { try await client.deleteEntry("1", of: "sums", in: module) }.status == 400)
             let perCPU = TableEntry(key: 1, value: 0, perCPU: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
             #expect(try await refusal { try await client.setEntry(perCPU, of: "sums", in: module) }.status == 400)

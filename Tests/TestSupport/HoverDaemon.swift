@@ -118,8 +118,8 @@ public struct HoverDaemon: Sendable {
         guard !FileManager.default.fileExists(atPath: pinFolder) else {
             throw DaemonFailure(reason: "hoverd left pins in \(pinFolder)", log: "")
         }
-        let attached = try await network.run("bpftool", "-j", "net", "show")
-        guard !attached.contains("hover_") else {
+        let attached = try await network.programs()
+        guard attached.isEmpty else {
             throw DaemonFailure(reason: "hoverd left programs on interfaces: \(attached)", log: "")
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BPF
 import Foundation
 
 /// A private network: a namespace for `hoverd`, and hosts in namespaces of their own, each at the end of a veth.
@@ -37,6 +38,22 @@ public struct Network: Sendable {
     @discardableResult
     public func ip(_ words: String...) async throws -> String {
         try await shell(["ip", "-n", name] + words)
+    }
+
+    /// The tcx programs on the interfaces in `hoverd`'s namespace, by their kernel's names.
+    public func programs() async throws -> [String] {
+        let indices = try await ip("-o", "link", "show").split(separator: "\n").compactMap {
+            UInt32($0.prefix { $0 != ":" })
+        }
+        return try await inNamespace(name) {
+            try indices.flatMap { index in
+                try TcxDirection.allCases.flatMap { direction in
+                    try BPFLink.programs(tcx: direction, interfaceIndex: index).map {
+                        try BPFProgram(id: $0).information.name
+                    }
+                }
+            }
+        }
     }
 
     /// Runs a command in `hoverd`'s network namespace, with the mounts of this process.
