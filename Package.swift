@@ -153,7 +153,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "HoverdTests", dependencies: ["hoverd", "hoverctl", "HoverAPI", "TypedValue", "TestSupport"],
+            name: "HoverdTests",
+            dependencies: ["hoverd", "hoverctl", "BPF", "HoverAPI", "TypedValue", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -42,34 +42,44 @@ struct HopBench: AsyncParsableCommand {
         _ plain: Chain, _ counted: Chain, _ peer: NextHopChain, into report: inout Report
     ) async throws {
         let packet = [UInt8](repeating: 0, count: 12) + [8, 0] + [UInt8](repeating: 0, count: 50)
-        var times: [Int: (plain: Double, counted: Double, peer: Double)] = [:]
+        var times: [Int: Times] = [:]
         for length in Self.lengths {
             try await plain.setLength(length)
             try await counted.setLength(length)
             try peer.setLength(length)
-            var figures: (plain: [Double], counted: [Double], peer: [Double]) = ([], [], [])
+            var rounds: [Times] = []
             for _ in 0..<Self.rounds {
-                figures.plain.append(try await time(plain.entry, packet))
-                figures.counted.append(try await time(counted.entry, packet))
-                figures.peer.append(try await time(peer.entry, packet))
+                rounds.append(
+                    Times(
+                        plain: try await time(plain.entry, packet), counted: try await time(counted.entry, packet),
+                        peer: try await time(peer.entry, packet), bare: try await time(peer.bareEntry, packet)))
             }
-            times[length] = (median(figures.plain), median(figures.counted), median(figures.peer))
+            times[length] = Times(
+                plain: median(rounds.map(\.plain)), counted: median(rounds.map(\.counted)),
+                peer: median(rounds.map(\.peer)), bare: median(rounds.map(\.bare)))
         }
         guard let none = times[0] else { return }
         report.add("0 hops, a packet", ours: none.plain, peer: none.peer, unit: "ns", better: .lower)
-        for length in Self.lengths.dropFirst() {
-            guard let some = times[length] else { continue }
-            report.add(
-                "\(length) hops, each", ours: (some.plain - none.plain) / Double(length),
-                peer: (some.peer - none.peer) / Double(length), unit: "ns", better: .lower,
-                bar: length <= 8 ? .ratio(0.125) : nil)
+        let add = { (report: inout Report, what: String, ours: KeyPath<Times, Double>, bar: Double?) in
+            for length in Self.lengths.dropFirst() {
+                guard let some = times[length] else { continue }
+                report.add(
+                    "\(length) hops\(what), each", ours: (some[keyPath: ours] - none[keyPath: ours]) / Double(length),
+                    peer: (some.peer - none.peer) / Double(length), unit: "ns", better: .lower,
+                    bar: length <= 8 ? bar.map { .ratio($0) } : nil)
+            }
         }
-        for length in Self.lengths.dropFirst() {
-            guard let some = times[length] else { continue }
-            report.add(
-                "\(length) hops with counters, each", ours: (some.counted - none.counted) / Double(length),
-                peer: (some.peer - none.peer) / Double(length), unit: "ns", better: .lower)
-        }
+        add(&report, "", \.plain, 0.125)
+        add(&report, " with counters", \.counted, nil)
+        add(&report, " of a bare tail call", \.bare, nil)
+    }
+
+    /// Nanoseconds a packet needs for a chain of some length.
+    private struct Times {
+        var plain: Double
+        var counted: Double
+        var peer: Double
+        var bare: Double
     }
 
     /// Nanoseconds a packet. By the clock, for the kernel's own figure has no fractions.
@@ -126,32 +136,43 @@ private struct NextHopChain {
     private let ways: [BPFMap]
     /// Held: the kernel empties a prog array with its last reference from user space.
     private let modules: BPFMap
+    private let following: [BPFMap]
+    private let bare: [BPFProgram]
     let entry: BPFProgram
+    /// Where a chain of nothing but tail calls begins.
+    let bareEntry: BPFProgram
 
     init(longest: Int) throws {
         let modules = try BPFMap(create: .programArray, name: "modules", keySize: 4, valueSize: 4, maxEntries: 64)
         var ways: [BPFMap] = []
-        var programs: [BPFProgram] = []
+        var following: [BPFMap] = []
+        var programs: [String: [BPFProgram]] = [:]
         for number in 1...longest + 1 {
             let object = try BPFObject(bytes: HopsObject.bytes, name: "hops")
             for map in object.maps where map.name == "modules" {
                 try map.reuse(modules)
             }
             try object.load()
-            for map in object.maps where map.name == "ways" {
-                ways.append(try map.map)
+            for map in object.maps {
+                if map.name == "ways" { ways.append(try map.map) }
+                if map.name == "following" { following.append(try map.map) }
             }
             for program in object.programs {
+                programs[program.name, default: []].append(try program.program)
                 if program.name == "hop" {
                     try modules.set(program: program.program, at: UInt32(number))
-                } else if number == 1 {
-                    programs.append(try program.program)
                 }
             }
         }
         self.ways = ways
         self.modules = modules
-        entry = programs[0]
+        self.following = following
+        guard let entry = programs["enter"]?.first, let bare = programs["bare_hop"], let bareEntry = bare.first else {
+            throw ObjectError(object: "hops", reason: "it has no programs")
+        }
+        self.entry = entry
+        self.bare = bare
+        self.bareEntry = bareEntry
     }
 
     func setLength(_ hops: Int) throws {
@@ -159,6 +180,13 @@ private struct NextHopChain {
             let next = index < hops ? UInt32(index + 2) << 16 | 1 : 0
             let value = withUnsafeBytes(of: next.littleEndian) { Array($0) } + [UInt8](repeating: 0, count: 12)
             try map.set(value, for: [2, 0, 0, 0])
+        }
+        for (index, map) in following.enumerated() {
+            if index < hops {
+                try map.set(program: bare[index + 1], at: 0)
+            } else {
+                try map.remove(index: 0)
+            }
         }
     }
 }

@@ -60,6 +60,21 @@ int hop(struct __sk_buff *skb)
 	return TC_ACT_SHOT;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} following SEC(".maps");
+
+// The least that a hop can be: one tail call to a known place, and nothing else.
+SEC("tc")
+int bare_hop(struct __sk_buff *skb)
+{
+	bpf_tail_call_static(skb, &following, 0);
+	return TC_ACT_SHOT;
+}
+
 // Where a packet enters the chain: at port 1 of module 1.
 SEC("tc")
 int enter(struct __sk_buff *skb)

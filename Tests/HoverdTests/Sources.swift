@@ -14,7 +14,7 @@ enum Source {
 
         """
 
-    /// A policy that counts what its handlers see, at index 1 and 2.
+    /// A policy that counts the IPv4 packets that its handlers see, at index 1 and 2. Hosts send IPv6 by themselves.
     static let counter = """
         BPF_TABLE("array", u32, u64, seen, 3);
 
@@ -22,7 +22,9 @@ enum Source {
         {
         	u32 handler = md->in_ifc;
         	u64 *count = seen.lookup(&handler);
-        	if (count)
+        	struct __sk_buff *skb = pkt;
+
+        	if (count && skb->protocol == bpf_htons(ETH_P_IP))
         		__sync_fetch_and_add(count, 1);
         	return RX_OK;
         }

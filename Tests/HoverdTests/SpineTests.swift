@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import BPF
 import HoverAPI
 import TestSupport
 import Testing
@@ -115,19 +115,22 @@ import Testing
         try await HoverDaemon.with { daemon in
             let left = try await daemon.network.addHost("left", address: "10.0.0.1/24")
             try await daemon.network.ip("address", "add", "10.0.0.9/24", "dev", "left")
-            let object = daemon.folder + "/other.o"
-            try kernelObject(Source.otherProgram).write(to: URL(filePath: object))
-            try await daemon.network.run("tc", "qdisc", "add", "dev", "left", "clsact")
-            try await daemon.network.run(
-                "tc", "filter", "add", "dev", "left", "ingress", "bpf", "da", "obj", object, "sec", "tc")
-            let before = try await daemon.network.run("tc", "filter", "show", "dev", "left", "ingress")
-            #expect(before.contains("other"))
+            let object = [UInt8](try kernelObject(Source.otherProgram))
+            let index = try await daemon.client.interface("left").index
+            let other = try await inNamespace(daemon.network.namespace) {
+                let opened = try BPFObject(bytes: object, name: "other")
+                try opened.load()
+                return try opened.programs.map {
+                    try BPFLink(tcx: .ingress, interfaceIndex: UInt32(index), program: $0.program)
+                }
+            }
             try await daemon.forward("middle")
             let link = try await daemon.link(("i:left", nil), ("middle", 1))
+            #expect(try await daemon.network.programs() == ["other", "hover_ingress"])
             try await daemon.client.deleteLink(link.id)
-            let after = try await daemon.network.run("tc", "filter", "show", "dev", "left", "ingress")
-            #expect(before == after)
+            #expect(try await daemon.network.programs() == ["other"])
             #expect(try await left.pings("10.0.0.9"))
+            withExtendedLifetime(other) {}
         }
     }
 

@@ -122,7 +122,9 @@ static __always_inline void hover_jump_to_port(struct __sk_buff *skb, __u32 port
 		bpf_tail_call(skb, &hover_slots, port);
 }
 
-static __always_inline int hover_forward(struct __sk_buff *volatile *kept_skb, struct metadata *md,
+// `kept` and the port are read from the stack: a register for them would be saved and restored at each hop, also by
+// modules that do not count.
+static __always_inline int hover_forward(struct __sk_buff *skb, struct metadata *md,
 					 struct hover_counters *volatile *kept)
 {
 	volatile int *kept_port = &md->redir_ifc;
@@ -132,21 +134,24 @@ static __always_inline int hover_forward(struct __sk_buff *volatile *kept_skb, s
 		return hover_drop(HOVER_DROP_NO_PORT);
 	if (HOVER_COUNTERS) {
 		struct hover_counters *counters = *kept;
+
 		if (counters) {
 			counters->ports[port].tx_packets++;
-			counters->ports[port].tx_bytes += (*kept_skb)->len;
+			counters->ports[port].tx_bytes += skb->len;
 		}
 	}
-	hover_jump_to_port(*kept_skb, port);
+	hover_jump_to_port(skb, port);
+	// There was no way on: it did not leave.
 	if (HOVER_COUNTERS) {
 		struct hover_counters *counters = *kept;
+
 		port = *kept_port;
 		if (counters && port <= HOVER_MAX_PORT) {
 			counters->ports[port].tx_packets--;
-			counters->ports[port].tx_bytes -= (*kept_skb)->len;
+			counters->ports[port].tx_bytes -= skb->len;
 		}
 	}
-	return hover_no_way(*kept_skb);
+	return hover_no_way(skb);
 }
 
 static __always_inline int hover_pass(struct __sk_buff *skb)
@@ -167,15 +172,14 @@ static __always_inline int hover_recirculate(struct __sk_buff *skb)
 
 // The program of one port.
 SEC("tc")
-int hover_rx(struct __sk_buff *context)
+int hover_rx(struct __sk_buff *skb)
 {
-	struct __sk_buff *volatile kept_skb = context;
 	struct metadata md = {};
-	struct hover_counters *volatile kept = NULL;
+	// Only of use to modules that count.
+	struct hover_counters *volatile kept;
 
 	if (HOVER_COUNTERS) {
 		struct hover_counters *counters = hover_counters_here();
-		struct __sk_buff *skb = kept_skb;
 		__u64 port = HOVER_PORT;
 
 		kept = counters;
@@ -184,9 +188,6 @@ int hover_rx(struct __sk_buff *context)
 			counters->ports[port].rx_bytes += skb->len;
 		}
 	}
-
-	struct __sk_buff *skb = kept_skb;
-
 	md.module_id = HOVER_MODULE;
 	md.in_ifc = HOVER_PORT;
 	md.is_egress = HOVER_NEXT && HOVER_PORT == 2;
@@ -194,13 +195,13 @@ int hover_rx(struct __sk_buff *context)
 
 	switch (handle_rx(skb, &md)) {
 	case RX_OK:
-		return hover_pass(kept_skb);
+		return hover_pass(skb);
 	case RX_REDIRECT:
-		return hover_forward(&kept_skb, &md, &kept);
+		return hover_forward(skb, &md, &kept);
 	case RX_DROP:
 		return hover_drop(HOVER_DROP_VERDICT);
 	case RX_RECIRCULATE:
-		return hover_recirculate(kept_skb);
+		return hover_recirculate(skb);
 	case RX_CONTROLLER:
 		return hover_drop(HOVER_DROP_CONTROLLER);
 	default:
