@@ -73,8 +73,11 @@ extension Dataplane {
             let kind: InterfaceProgram = direction == .ingress ? .ingress : .egress
             let program = try BPFProgram(pinned: layout.program(kind, ofInterface: index))
             if usesTcx {
-                let link = try BPFLink(
-                    tcx: direction == .ingress ? .ingress : .egress, interfaceIndex: UInt32(index), program: program)
+                let link = try GracePeriod.expedited { () throws(KernelError) in
+                    try BPFLink(
+                        tcx: direction == .ingress ? .ingress : .egress, interfaceIndex: UInt32(index),
+                        program: program)
+                }
                 try link.pin(at: layout.link(direction, ofInterface: index))
             } else {
                 try clsact(index, direction).attach(program)
@@ -104,7 +107,8 @@ extension Dataplane {
             guard try PinFolder.entries(of: layout.interface(index)).contains(where: { pin.hasSuffix("/" + $0.name) })
             else { return }
             // Detached, not only unpinned: an interface keeps its hooks when it moves to another network namespace.
-            try BPFLink(pinned: pin).detach()
+            let link = try BPFLink(pinned: pin)
+            try GracePeriod.expedited { () throws(KernelError) in try link.detach() }
             try PinFolder.removePin(pin)
         } else {
             try clsact(index, direction).detach()
