@@ -126,7 +126,8 @@ let package = Package(
                 "Dataplane", "BPF", "ModuleCompiler", "TestSupport", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "ControllerTests", dependencies: ["Controller", "Dataplane", "Netlink"], swiftSettings: strict),
+        .testTarget(
+            name: "ControllerTests", dependencies: ["Controller", "Dataplane", "Netlink"], swiftSettings: strict),
         .testTarget(
             name: "RESTServerTests",
             dependencies: [

@@ -124,7 +124,8 @@ func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     guard let last = sorted.last else { return .nan }
     let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + (middle < sorted.count ? sorted[middle] : last)) / 2
+    return sorted.count.isMultiple(of: 2)
+        ? (sorted[middle - 1] + (middle < sorted.count ? sorted[middle] : last)) / 2
         : sorted[middle]
 }
 

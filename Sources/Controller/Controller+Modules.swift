@@ -26,7 +26,8 @@ extension Controller {
                 try await self.refreshInterfaces()
                 guard let bridge = self.bridges().first(where: { $0.id == reference }) else {
                     throw HoverError(
-                        .notFound, "there is no bridge \(reference.dropFirst(2)): `ip link show type bridge` lists them")
+                        .notFound, "there is no bridge \(reference.dropFirst(2)): `ip link show type bridge` lists them"
+                    )
                 }
                 return bridge
             }
@@ -102,7 +103,8 @@ extension Controller {
             }
             guard let number = (1...module.maxPort).first(where: { !module.ports.contains($0) }) else {
                 throw HoverError(
-                    .conflict, "module \(module.id) has all its \(module.maxPort) ports: create it with more (max_ports)"
+                    .conflict,
+                    "module \(module.id) has all its \(module.maxPort) ports: create it with more (max_ports)"
                 )
             }
             try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in

@@ -115,7 +115,8 @@ extension HoverError {
             let place = error.location.map {
                 // Clang notes a file's place from the folder that it ran in, "." in the sandbox.
                 SourceDiagnostic(
-                    file: $0.file.hasPrefix("./") ? String($0.file.dropFirst(2)) : $0.file, line: $0.line, column: $0.column, severity: "error", message: error.summary)
+                    file: $0.file.hasPrefix("./") ? String($0.file.dropFirst(2)) : $0.file, line: $0.line,
+                    column: $0.column, severity: "error", message: error.summary)
             }
             self.init(
                 .verifier, "the kernel's verifier refused the module: \(error.summary)",

@@ -16,7 +16,8 @@ extension Dataplane {
 
     /// The link-layer address of a veth's peer that lives in another network namespace; nil when it does not.
     public func peerAddress(of interface: NetworkInterface) throws(NetlinkError) -> [UInt8]? {
-        guard interface.kind == "veth", let index = interface.peerIndex, let namespace = interface.peerNamespaceID else {
+        guard interface.kind == "veth", let index = interface.peerIndex, let namespace = interface.peerNamespaceID
+        else {
             return nil
         }
         return try Interfaces.address(ofInterface: index, inNamespace: namespace)

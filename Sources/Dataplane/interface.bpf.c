@@ -52,7 +52,8 @@ static __always_inline bool peer_takes(struct __sk_buff *skb)
 		return false;
 	if (frame[0] & 1)
 		return skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST;
-	if (*(const __u32 *)frame != (__u32)PEER_ADDRESS_START || *(const __u16 *)(frame + 4) != (__u16)PEER_ADDRESS_END)
+	if (*(const __u32 *)frame != (__u32)PEER_ADDRESS_START ||
+	    *(const __u16 *)(frame + 4) != (__u16)PEER_ADDRESS_END)
 		return false;
 	return skb->pkt_type == PACKET_HOST || bpf_skb_change_type(skb, PACKET_HOST) == 0;
 }

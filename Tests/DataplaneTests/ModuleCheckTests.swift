@@ -9,17 +9,27 @@ import Testing
     private static let handler = "static int handle_rx(void *pkt, struct metadata *md) { return RX_OK; }\n"
 
     @Test(arguments: [
-        ("struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, int); __type(value, int); "
-            + "__uint(pinning, LIBBPF_PIN_BY_NAME); } t SEC(\".maps\");", "pinned"),
-        ("struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 400000000); __type(key, int); "
-            + "__type(value, int); } t SEC(\".maps\");", "1 GiB"),
-        ("struct { __uint(type, BPF_MAP_TYPE_SOCKMAP); __uint(max_entries, 1); __uint(key_size, 4); "
-            + "__uint(value_size, 4); } t SEC(\".maps\");", "sockmap"),
+        (
+            "struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, int); __type(value, int); "
+                + "__uint(pinning, LIBBPF_PIN_BY_NAME); } t SEC(\".maps\");", "pinned"
+        ),
+        (
+            "struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 400000000); __type(key, int); "
+                + "__type(value, int); } t SEC(\".maps\");", "1 GiB"
+        ),
+        (
+            "struct { __uint(type, BPF_MAP_TYPE_SOCKMAP); __uint(max_entries, 1); __uint(key_size, 4); "
+                + "__uint(value_size, 4); } t SEC(\".maps\");", "sockmap"
+        ),
         ("SEC(\"xdp\") int other(struct xdp_md *x) { return 2; }", "other"),
-        ("struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __uint(key_size, 3); "
-            + "__uint(value_size, 4); } t SEC(\".maps\");", "t"),
-        ("struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __uint(key_size, 4); "
-            + "__uint(value_size, 0); } t SEC(\".maps\");", "t"),
+        (
+            "struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __uint(key_size, 3); "
+                + "__uint(value_size, 4); } t SEC(\".maps\");", "t"
+        ),
+        (
+            "struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __uint(key_size, 4); "
+                + "__uint(value_size, 0); } t SEC(\".maps\");", "t"
+        ),
     ])
     func refuses(_ addition: String, words: String) async throws {
         try await Rig.with { rig in

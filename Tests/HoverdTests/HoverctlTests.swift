@@ -8,7 +8,8 @@ import TypedValue
 
 /// `hoverctl` as a user runs it.
 @Suite struct HoverctlTests {
-    private func hoverctl(_ words: String..., in daemon: HoverDaemon, input: String = "") async throws -> CommandResult {
+    private func hoverctl(_ words: String..., in daemon: HoverDaemon, input: String = "") async throws -> CommandResult
+    {
         try await attempt(
             ["env", "HOVER_ENDPOINT=\(daemon.socket)", HoverDaemon.products.appending(path: "hoverctl").path()] + words,
             input: input)
@@ -47,7 +48,8 @@ import TypedValue
 
     @Test func printsWhatClangPrints() async throws {
         try await HoverDaemon.with { daemon in
-            let result = try await hoverctl("create", "module", "-f", "-", "--name", "typo", in: daemon, input: Source.syntaxError)
+            let result = try await hoverctl(
+                "create", "module", "-f", "-", "--name", "typo", in: daemon, input: Source.syntaxError)
             #expect(result.status.contains("1"))
             #expect(result.errors.contains(":3:"), "\(result.errors)")
             #expect(result.errors.contains("^"), "\(result.errors)")

@@ -62,7 +62,8 @@ import TypedValue
             let second = try await create("second", Source.redirect, in: daemon)
             var ids: [String] = []
             for (from, to) in [
-                ("i:left", "m:" + first.dropFirst(2)), (first, second), ("modules:" + second, "external_interfaces:right"),
+                ("i:left", "m:" + first.dropFirst(2)), (first, second),
+                ("modules:" + second, "external_interfaces:right"),
             ] {
                 let link = try await ask("POST", "/links/", ["from": .string(from), "to": .string(to)], in: daemon)
                 #expect(link.status == 200, "\(link.text)")

@@ -53,7 +53,8 @@ public struct CommandResult: Sendable {
 public func attempt(_ command: [String], input: String = "") async throws -> CommandResult {
     let limit = 64 << 20
     let result = try await run(
-        command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]), arguments: Arguments(Array(command.dropFirst())), input: .string(input),
+        command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
+        arguments: Arguments(Array(command.dropFirst())), input: .string(input),
         output: .string(limit: limit), error: .string(limit: limit))
     return CommandResult(
         status: "\(result.terminationStatus)", succeeded: result.terminationStatus.isSuccess,

@@ -50,9 +50,9 @@ static long (*const hover_trace_printk)(const char *format, ...) = (void *)BPF_F
 			      hover_trace_printk((format), (__u32)sizeof(format), ##__VA_ARGS__),                     \
 			      hover_trace_printk((format), ##__VA_ARGS__))
 
-void hover_cursor_without_packet(void) __attribute__((error(
-	"packet fields through a cursor that begins at 0 need BCC's rewriter; begin it at the packet, "
-	"`u8 *cursor = (void *)(long)skb->data`, and compare with skb->data_end before each field")));
+void hover_cursor_without_packet(void) __attribute__((
+	error("packet fields through a cursor that begins at 0 need BCC's rewriter; begin it at the packet, "
+	      "`u8 *cursor = (void *)(long)skb->data`, and compare with skb->data_end before each field")));
 
 // Returns the cursor and moves it on. BCC's cursor could begin at 0 and stood for an offset; here it is a pointer.
 #define cursor_advance(cursor, size)                                                                                  \

@@ -10,6 +10,6 @@
 #define HOVER_CONSTANT(id)                                                                                            \
 	({                                                                                                            \
 		__u64 constant_;                                                                                      \
-		asm volatile("%0 = %1 ll\n\tgoto +0" : "=r"(constant_) : "i"(0x484f564552000000ULL | (id)));                   \
+		asm volatile("%0 = %1 ll\n\tgoto +0" : "=r"(constant_) : "i"(0x484f564552000000ULL | (id)));          \
 		constant_;                                                                                            \
 	})

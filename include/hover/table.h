@@ -7,15 +7,15 @@
 #define HOVER_IS(kind, name) (__builtin_strcmp(kind, name) == 0)
 
 #define HOVER_TABLE_TYPE(kind)                                                                                        \
-	(HOVER_IS(kind, "hash")            ? BPF_MAP_TYPE_HASH                                                        \
-	 : HOVER_IS(kind, "array")         ? BPF_MAP_TYPE_ARRAY                                                       \
-	 : HOVER_IS(kind, "percpu_hash")   ? BPF_MAP_TYPE_PERCPU_HASH                                                 \
-	 : HOVER_IS(kind, "percpu_array")  ? BPF_MAP_TYPE_PERCPU_ARRAY                                                \
-	 : HOVER_IS(kind, "lru_hash")      ? BPF_MAP_TYPE_LRU_HASH                                                    \
+	(HOVER_IS(kind, "hash")              ? BPF_MAP_TYPE_HASH                                                      \
+	 : HOVER_IS(kind, "array")           ? BPF_MAP_TYPE_ARRAY                                                     \
+	 : HOVER_IS(kind, "percpu_hash")     ? BPF_MAP_TYPE_PERCPU_HASH                                               \
+	 : HOVER_IS(kind, "percpu_array")    ? BPF_MAP_TYPE_PERCPU_ARRAY                                              \
+	 : HOVER_IS(kind, "lru_hash")        ? BPF_MAP_TYPE_LRU_HASH                                                  \
 	 : HOVER_IS(kind, "lru_percpu_hash") ? BPF_MAP_TYPE_LRU_PERCPU_HASH                                           \
-	 : HOVER_IS(kind, "lpm_trie")      ? BPF_MAP_TYPE_LPM_TRIE                                                    \
-	 : HOVER_IS(kind, "prog")          ? BPF_MAP_TYPE_PROG_ARRAY                                                  \
-					   : BPF_MAP_TYPE_UNSPEC)
+	 : HOVER_IS(kind, "lpm_trie")        ? BPF_MAP_TYPE_LPM_TRIE                                                  \
+	 : HOVER_IS(kind, "prog")            ? BPF_MAP_TYPE_PROG_ARRAY                                                \
+					     : BPF_MAP_TYPE_UNSPEC)
 
 // The kernel makes tries no other way.
 #define HOVER_TABLE_FLAGS(kind) (HOVER_IS(kind, "lpm_trie") ? BPF_F_NO_PREALLOC : 0)
@@ -122,7 +122,7 @@ static __always_inline void hover_add(void *value, __u64 size, __u64 by, bool at
 		return bpf_map_delete_elem(&name##_map, key);                                                         \
 	}                                                                                                             \
 	static __always_inline hover_##name##_leaf *hover_##name##_lookup_or_try_init(const void *key,                \
-											const void *leaf)             \
+										      const void *leaf)               \
 	{                                                                                                             \
 		hover_##name##_leaf *found = hover_##name##_lookup(key);                                              \
 		if (found)                                                                                            \
@@ -130,8 +130,7 @@ static __always_inline void hover_add(void *value, __u64 size, __u64 by, bool at
 		hover_##name##_insert(key, leaf);                                                                     \
 		return hover_##name##_lookup(key);                                                                    \
 	}                                                                                                             \
-	static __always_inline hover_##name##_leaf *hover_##name##_lookup_or_init(const void *key,                    \
-										    const void *leaf)                 \
+	static __always_inline hover_##name##_leaf *hover_##name##_lookup_or_init(const void *key, const void *leaf)  \
 	{                                                                                                             \
 		hover_##name##_leaf *found = hover_##name##_lookup_or_try_init(key, leaf);                            \
 		if (found)                                                                                            \
