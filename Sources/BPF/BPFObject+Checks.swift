@@ -19,10 +19,9 @@ extension BPFObject {
         }
     }
 
-    /// The types as libbpf has completed them: the compiler leaves the places of variables open.
-    static func types(of object: OpaquePointer) throws(BTFError) -> BTF? {
+    static func types(of object: OpaquePointer) -> BTF? {
         var size: UInt32 = 0
         guard let types = bpf_object__btf(object), let data = btf__raw_data(types, &size) else { return nil }
-        return try BTF(bytes: Array(UnsafeRawBufferPointer(start: data, count: Int(size))))
+        return try? BTF(bytes: Array(UnsafeRawBufferPointer(start: data, count: Int(size))))
     }
 }

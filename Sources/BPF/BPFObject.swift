@@ -13,13 +13,18 @@ public final class BPFObject {
     let bytes: UnsafeMutableRawBufferPointer
     let pointer: OpaquePointer
     /// The object's types; nil when it has none (compiled without `-g`). Numbers as in `BPFObjectMap.btfKeyTypeID`.
-    public let types: BTF?
+    /// Read when they are first asked for: as libbpf has completed them, for the compiler leaves the places of variables
+    /// open. What `init` has checked stays well-formed by that.
+    public private(set) lazy var types: BTF? = BPFObject.types(of: pointer)
     private var isLoaded = false
 
     /// Opens an ELF object. Nothing reaches the kernel before `load()`.
     /// - Throws: `.object` when it is not a well-formed eBPF object.
-    public init(bytes: [UInt8], name: String) throws(BPFError) {
-        try BPFObject.check(bytes, name: name)
+    /// - Parameter isChecked: the same bytes were opened before, or were built with Hover: they are not checked again.
+    public init(bytes: [UInt8], name: String, isChecked: Bool = false) throws(BPFError) {
+        if !isChecked {
+            try BPFObject.check(bytes, name: name)
+        }
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
         copy.copyBytes(from: bytes)
         let (opened, messages) = LibBPFMessages.capture { () -> (OpaquePointer?, Int32) in
@@ -33,13 +38,6 @@ public final class BPFObject {
         guard let pointer = opened.0 else {
             copy.deallocate()
             throw .object(ObjectError(object: name, reason: errorWords(opened.1), messages: messages))
-        }
-        do throws(BTFError) {
-            types = try BPFObject.types(of: pointer)
-        } catch {
-            bpf_object__close(pointer)
-            copy.deallocate()
-            throw .object(ObjectError(object: name, reason: "its BTF is malformed: \(error)"))
         }
         self.name = name
         self.bytes = copy
@@ -80,10 +78,14 @@ public final class BPFObject {
     public func load() throws(BPFError) {
         guard !isLoaded else { throw .object(error("it is loaded already")) }
         let logSize = VerifierLog.maximumSize
-        guard let log = calloc(logSize, 1)?.assumingMemoryBound(to: CChar.self) else {
-            throw .kernel(KernelError(operation: "load", object: name, errno: errno))
-        }
-        defer { free(log) }
+        // Pages that nothing is written to cost nothing. calloc() would clear all of it, 1 ms, as soon as it has memory
+        // to use again.
+        guard
+            let pages = mmap(nil, logSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            pages != MAP_FAILED
+        else { throw .kernel(KernelError(operation: "load", object: name, errno: errno)) }
+        defer { munmap(pages, logSize) }
+        let log = pages.assumingMemoryBound(to: CChar.self)
         // One buffer serves all programs: libbpf loads without a log first and asks for one only when a load failed,
         // which is also where it stops.
         for program in programs {

@@ -120,7 +120,7 @@ extension Dataplane {
     }
 
     private func interfaceObject(_ index: Int, peer: [UInt8]?) throws -> BPFObject {
-        let object = try BPFObject(bytes: InterfaceObject.bytes, name: "interface \(index)")
+        let object = try BPFObject(bytes: InterfaceObject.bytes, name: "interface \(index)", isChecked: true)
         let address = peer ?? [0, 0, 0, 0, 0, 0]
         let start = UInt32(address[0]) | UInt32(address[1]) << 8 | UInt32(address[2]) << 16 | UInt32(address[3]) << 24
         let end = UInt32(address[4]) | UInt32(address[5]) << 8

@@ -86,7 +86,7 @@ extension Dataplane {
             } else if objectMap.name == ModuleImage.countersMap {
                 try map.pin(at: layout.counters(ofModule: id))
             } else {
-                let table = ModuleTable(objectMap, map: map, types: object.types)
+                let table = ModuleTable(objectMap, map: map, object: object)
                 try map.pin(at: layout.table(table.name, ofModule: id))
                 tables.append(table)
             }
@@ -100,14 +100,14 @@ extension Dataplane {
     ) throws(DataplaneError) {
         guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
         try translating {
-            let object = try image.open(name: id)
+            let object = try image.open(name: id, isChecked: true)
             for program in object.programs {
                 try program.setAutoload(program.name == ModuleImage.portProgram)
                 try program.setInstructions(constants(image).fill(program.instructions))
             }
             try image.size(object)
             for (number, map) in object.maps.enumerated() {
-                try map.reuse(BPFMap(pinned: pinPath(of: map, number: number, module: id, types: object.types)))
+                try map.reuse(BPFMap(pinned: pinPath(of: map, number: number, module: id, object: object)))
             }
             try object.load()
             for program in object.programs where program.name == ModuleImage.portProgram {
@@ -126,12 +126,12 @@ extension Dataplane {
         }
     }
 
-    private func pinPath(of map: BPFObjectMap, number: Int, module id: String, types: BTF?) -> String {
+    private func pinPath(of map: BPFObjectMap, number: Int, module id: String, object: BPFObject) -> String {
         switch map.name {
         case _ where map.isInternal: layout.data(number, ofModule: id)
         case ModuleImage.slotsMap: layout.slots(ofModule: id)
         case ModuleImage.countersMap: layout.counters(ofModule: id)
-        default: layout.table(ModuleTable.name(of: map, types: types), ofModule: id)
+        default: layout.table(ModuleTable.name(of: map, in: object), ofModule: id)
         }
     }
 
@@ -169,10 +169,11 @@ extension ModuleImage {
 }
 
 extension ModuleTable {
-    init(_ objectMap: BPFObjectMap, map: BPFMap, types: BTF?) {
+    init(_ objectMap: BPFObjectMap, map: BPFMap, object: BPFObject) {
+        let types = object.types
         let information = map.information
         self.init(
-            name: Self.name(of: objectMap, types: types),
+            name: Self.name(of: objectMap, in: object),
             type: information.type,
             keySize: information.keySize,
             valueSize: information.valueSize,
@@ -183,8 +184,8 @@ extension ModuleTable {
     }
 
     /// BCC's dialect declares the map of table `x` as `x_map` and says so by a tag (`include/hover/bcc.h`).
-    static func name(of map: BPFObjectMap, types: BTF?) -> String {
-        guard map.name.hasSuffix("_map"), let types, let variable = types.variable(named: map.name),
+    static func name(of map: BPFObjectMap, in object: BPFObject) -> String {
+        guard map.name.hasSuffix("_map"), let types = object.types, let variable = types.variable(named: map.name),
             types.declTags(of: variable.id, member: nil).contains("hover:table")
         else { return map.name }
         return String(map.name.dropLast("_map".count))

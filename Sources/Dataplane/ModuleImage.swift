@@ -76,8 +76,11 @@ extension ModuleImage {
     private static let maxTableBytes: UInt64 = 1 << 30
 
     /// Opens the object and checks that it is an IO Module that stays within bounds.
-    func open(name: String) throws -> BPFObject {
-        let opened = try BPFObject(bytes: object, name: name)
+    ///
+    /// - Parameter isChecked: that it was opened before, when the module was made.
+    func open(name: String, isChecked: Bool = false) throws -> BPFObject {
+        let opened = try BPFObject(bytes: object, name: name, isChecked: isChecked)
+        guard !isChecked else { return opened }
         for program in opened.programs
         where program.name != Self.portProgram && program.name != Self.unlinkedProgram {
             throw DataplaneError.notAModule(
