@@ -64,7 +64,8 @@ struct HopBench: AsyncParsableCommand {
             for length in Self.lengths.dropFirst() {
                 guard let some = times[length] else { continue }
                 report.add(
-                    "\(length) hops\(what), each", ours: (some[keyPath: ours] - none[keyPath: ours]) / Double(length),
+                    "\(length) \(length == 1 ? "hop" : "hops")\(what), each",
+                    ours: (some[keyPath: ours] - none[keyPath: ours]) / Double(length),
                     peer: (some.peer - none.peer) / Double(length), unit: "ns", better: .lower,
                     bar: length <= 8 ? bar.map { .ratio($0) } : nil)
             }

@@ -175,7 +175,8 @@ struct InterfaceWatcherTests {
         let (before, after) = try await namespace.run {
             // The sockets of this namespace alone, whatever other tests of this process have open.
             func sockets() throws -> Int {
-                try String(contentsOfFile: "/proc/thread-self/net/netlink", encoding: .utf8).split(separator: "\n").count
+                try String(contentsOfFile: "/proc/thread-self/net/netlink", encoding: .utf8).split(separator: "\n")
+                    .count
             }
             let before = try sockets()
             for _ in 0..<100 {
