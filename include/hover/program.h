@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
 // The programs and maps around a module's handle_rx. Modules include it through hover/iomodule.h and use none of it
-// by name; Sources/Dataplane/ModuleObject.swift is its other half.
+// by name; Sources/Dataplane/ModuleImage.swift is its other half.
 #pragma once
 
 #include <hover/constant.h>
