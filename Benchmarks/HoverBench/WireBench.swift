@@ -132,6 +132,6 @@ private func attach(to interface: UInt32, redirectingTo other: UInt32) throws ->
         try program.setInstructions(instructions)
     }
     try object.load()
-    guard let program = object.programs.first else { throw CommandFailure(command: [], status: "", output: "") }
+    guard let program = object.programs.first else { throw ObjectError(object: "bare", reason: "it has no program") }
     return try BPFLink(tcx: .ingress, interfaceIndex: interface, program: program.program)
 }

@@ -19,8 +19,14 @@ public enum BPFFileSystem {
         }
     }
 
-    /// Makes a folder for pins, for root alone. One that is there is left as it is. Its parent must exist.
+    /// Makes a folder for pins, and what is missing above it, for root alone: who can open a pin can change what the
+    /// kernel runs. What is there is left as it is.
     public static func createFolder(_ path: String) throws(KernelError) {
+        guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+            throw failure("create folder", path)
+        }
+        try createFolder(String(path[..<slash]))
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("create folder", path) }
     }
 
@@ -38,6 +44,7 @@ public enum BPFFileSystem {
     }
 
     /// Removes a pin; false when it was not there. The object lives on while something else refers to it.
+    @discardableResult
     public static func removePin(_ path: String) throws(KernelError) -> Bool {
         guard unlink(path) != 0 else { return true }
         guard errno == ENOENT else { throw failure("remove pin", path) }
@@ -45,13 +52,14 @@ public enum BPFFileSystem {
     }
 
     /// Removes a folder with all pins and folders in it; false when it was not there.
+    @discardableResult
     public static func removeFolder(_ path: String) throws(KernelError) -> Bool {
         guard access(path, F_OK) == 0 || errno != ENOENT else { return false }
         for name in try contents(of: path) {
             let child = path + "/" + name
             guard unlink(child) != 0 else { continue }
             guard errno == EISDIR || errno == EPERM else { throw failure("remove pin", child) }
-            _ = try removeFolder(child)
+            try removeFolder(child)
         }
         guard rmdir(path) == 0 else { throw failure("remove folder", path) }
         return true

@@ -19,9 +19,13 @@ extension BPFObject {
         }
     }
 
-    static func types(of object: OpaquePointer) -> BTF? {
+    func readTypes() throws(BPFError) -> BTF? {
         var size: UInt32 = 0
-        guard let types = bpf_object__btf(object), let data = btf__raw_data(types, &size) else { return nil }
-        return try? BTF(bytes: Array(UnsafeRawBufferPointer(start: data, count: Int(size))))
+        guard let types = bpf_object__btf(pointer), let data = btf__raw_data(types, &size) else { return nil }
+        do {
+            return try BTF(bytes: Array(UnsafeRawBufferPointer(start: data, count: Int(size))))
+        } catch {
+            throw .object(self.error("its BTF is malformed: \(error)"))
+        }
     }
 }

@@ -13,9 +13,17 @@ public final class BPFObject {
     let bytes: UnsafeMutableRawBufferPointer
     let pointer: OpaquePointer
     /// The object's types; nil when it has none (compiled without `-g`). Numbers as in `BPFObjectMap.btfKeyTypeID`.
-    /// Read when they are first asked for: as libbpf has completed them, for the compiler leaves the places of variables
-    /// open. What `init` has checked stays well-formed by that.
-    public private(set) lazy var types: BTF? = BPFObject.types(of: pointer)
+    /// Read when they are first asked for, as libbpf has completed them: the compiler leaves the places of variables
+    /// open.
+    /// - Throws: `.object` when they are malformed.
+    public var types: BTF? {
+        get throws(BPFError) {
+            if let knownTypes { return knownTypes }
+            knownTypes = try readTypes()
+            return knownTypes
+        }
+    }
+    private var knownTypes: BTF?
     private var isLoaded = false
 
     /// Opens an ELF object. Nothing reaches the kernel before `load()`.

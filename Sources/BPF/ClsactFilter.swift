@@ -16,6 +16,7 @@ public struct ClsactFilter: Sendable, Hashable {
     private static let handle: UInt32 = 0x486f
     private static let priority: UInt32 = 0xff00
 
+    /// Nothing reaches the kernel before `attach`.
     public init(direction: TcxDirection, interfaceIndex: UInt32) {
         self.direction = direction
         self.interfaceIndex = interfaceIndex

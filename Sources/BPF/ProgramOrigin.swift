@@ -86,7 +86,8 @@ extension BPFObject {
         let log = VerifierLog(text)
         let file = ELFFile(Array(bytes))
         var lines: LineInformation?
-        if let contents = file?.contents(of: ".BTF.ext"), let types {
+        // A refusal without its place is better than an error about types in its stead.
+        if let contents = file?.contents(of: ".BTF.ext"), let types = try? types {
             lines = LineInformation(contents, strings: types)
         }
         var line: LineInformation.Line?

@@ -14,6 +14,7 @@ public actor Controller {
     let logger: Logger
     /// The number of the next module.
     var nextNumber: UInt32 = 1
+    /// The number of the next link.
     var nextLinkNumber = 1
 
     private var isBusy = false

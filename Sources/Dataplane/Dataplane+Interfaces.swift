@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BPF
+import Glibc
 
 /// The programs of an external interface; the names of their pins.
 enum InterfaceProgram: String, CaseIterable {
@@ -20,7 +21,7 @@ extension Dataplane {
     public func attach(interface index: Int, peer: [UInt8]?) throws(DataplaneError) {
         do {
             try translating {
-                try PinFolder.make(layout.interface(index))
+                try BPFFileSystem.createFolder(layout.interface(index))
                 let object = try interfaceObject(index, peer: peer)
                 try object.load()
                 for map in object.maps where map.name == "slots" {
@@ -49,7 +50,7 @@ extension Dataplane {
             }
             try object.load()
             for program in object.programs where program.autoload {
-                try PinFolder.removePin(pin)
+                try BPFFileSystem.removePin(pin)
                 try program.program.pin(at: pin)
             }
         }
@@ -73,7 +74,7 @@ extension Dataplane {
             let kind: InterfaceProgram = direction == .ingress ? .ingress : .egress
             let program = try BPFProgram(pinned: layout.program(kind, ofInterface: index))
             if usesTcx {
-                let link = try GracePeriod.expedited { () throws(KernelError) in
+                let link = try expedited { () throws(KernelError) in
                     try BPFLink(
                         tcx: direction == .ingress ? .ingress : .egress, interfaceIndex: UInt32(index),
                         program: program)
@@ -97,19 +98,18 @@ extension Dataplane {
     func removeInterface(_ index: Int) throws(KernelError) {
         try removeHook(index, .ingress)
         try removeHook(index, .egress)
-        try PinFolder.removeTree(layout.interface(index))
+        try BPFFileSystem.removeFolder(layout.interface(index))
     }
 
     /// Not hooked, or the interface gone: no error.
     private func removeHook(_ index: Int, _ direction: HookDirection) throws(KernelError) {
         let pin = layout.link(direction, ofInterface: index)
         if usesTcx {
-            guard try PinFolder.entries(of: layout.interface(index)).contains(where: { pin.hasSuffix("/" + $0.name) })
-            else { return }
+            guard access(pin, F_OK) == 0 || errno != ENOENT else { return }
             // Detached, not only unpinned: an interface keeps its hooks when it moves to another network namespace.
             let link = try BPFLink(pinned: pin)
-            try GracePeriod.expedited { () throws(KernelError) in try link.detach() }
-            try PinFolder.removePin(pin)
+            try expedited { () throws(KernelError) in try link.detach() }
+            try BPFFileSystem.removePin(pin)
         } else {
             try clsact(index, direction).detach()
         }

@@ -24,7 +24,7 @@ extension Dataplane {
     public func unloadModule(_ id: String) throws(DataplaneError) {
         images[id] = nil
         do throws(KernelError) {
-            try PinFolder.removeTree(layout.module(id))
+            try BPFFileSystem.removeFolder(layout.module(id))
         } catch {
             throw DataplaneError(error)
         }
@@ -71,7 +71,7 @@ extension Dataplane {
 
     private func pin(_ object: BPFObject, id: String) throws -> [ModuleTable] {
         for folder in ["tables", "data", "ports", "hops"] {
-            try PinFolder.make(layout.module(id) + "/" + folder)
+            try BPFFileSystem.createFolder(layout.module(id) + "/" + folder)
         }
         var tables: [ModuleTable] = []
         for (number, objectMap) in object.maps.enumerated() {
@@ -86,7 +86,7 @@ extension Dataplane {
             } else if objectMap.name == ModuleImage.countersMap {
                 try map.pin(at: layout.counters(ofModule: id))
             } else {
-                let table = ModuleTable(objectMap, map: map, object: object)
+                let table = try ModuleTable(objectMap, map: map, object: object)
                 try map.pin(at: layout.table(table.name, ofModule: id))
                 tables.append(table)
             }
@@ -122,22 +122,24 @@ extension Dataplane {
         guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
         try translating {
             try BPFMap(pinned: layout.slots(ofModule: id)).remove(index: image.ownSlot(of: way))
-            try PinFolder.removePin(pin)
+            try BPFFileSystem.removePin(pin)
         }
     }
 
-    private func pinPath(of map: BPFObjectMap, number: Int, module id: String, object: BPFObject) -> String {
+    private func pinPath(of map: BPFObjectMap, number: Int, module id: String, object: BPFObject) throws(BPFError)
+        -> String
+    {
         switch map.name {
         case _ where map.isInternal: layout.data(number, ofModule: id)
         case ModuleImage.slotsMap: layout.slots(ofModule: id)
         case ModuleImage.countersMap: layout.counters(ofModule: id)
-        default: layout.table(ModuleTable.name(of: map, in: object), ofModule: id)
+        default: layout.table(try ModuleTable.name(of: map, in: object), ofModule: id)
         }
     }
 
     private func removePins(ofModule id: String) {
         do throws(KernelError) {
-            try PinFolder.removeTree(layout.module(id))
+            try BPFFileSystem.removeFolder(layout.module(id))
         } catch {
             logger.warning("\(error)")
         }
@@ -169,11 +171,11 @@ extension ModuleImage {
 }
 
 extension ModuleTable {
-    init(_ objectMap: BPFObjectMap, map: BPFMap, object: BPFObject) {
-        let types = object.types
+    init(_ objectMap: BPFObjectMap, map: BPFMap, object: BPFObject) throws(BPFError) {
+        let types = try object.types
         let information = map.information
         self.init(
-            name: Self.name(of: objectMap, in: object),
+            name: try Self.name(of: objectMap, in: object),
             type: information.type,
             keySize: information.keySize,
             valueSize: information.valueSize,
@@ -184,8 +186,8 @@ extension ModuleTable {
     }
 
     /// BCC's dialect declares the map of table `x` as `x_map` and says so by a tag (`include/hover/bcc.h`).
-    static func name(of map: BPFObjectMap, in object: BPFObject) -> String {
-        guard map.name.hasSuffix("_map"), let types = object.types, let variable = types.variable(named: map.name),
+    static func name(of map: BPFObjectMap, in object: BPFObject) throws(BPFError) -> String {
+        guard map.name.hasSuffix("_map"), let types = try object.types, let variable = types.variable(named: map.name),
             types.declTags(of: variable.id, member: nil).contains("hover:table")
         else { return map.name }
         return String(map.name.dropLast("_map".count))

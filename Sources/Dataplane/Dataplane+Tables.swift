@@ -4,11 +4,16 @@ import BPF
 
 /// Packets and bytes of one port, summed over all CPUs.
 public struct PortCount: Sendable, Hashable {
-    public var rxPackets: UInt64 = 0
-    public var rxBytes: UInt64 = 0
-    public var txPackets: UInt64 = 0
-    public var txBytes: UInt64 = 0
+    /// Packets that the module received by the port.
+    public var rxPackets: UInt64
+    /// Their bytes: whole frames, a GSO packet's whole length.
+    public var rxBytes: UInt64
+    /// Packets that the module sent by the port, to what it is linked to.
+    public var txPackets: UInt64
+    /// Their bytes, in the same measure.
+    public var txBytes: UInt64
 
+    /// What a port that was not used has counted, unless it is given.
     public init(rxPackets: UInt64 = 0, rxBytes: UInt64 = 0, txPackets: UInt64 = 0, txBytes: UInt64 = 0) {
         self.rxPackets = rxPackets
         self.rxBytes = rxBytes
@@ -21,6 +26,7 @@ public struct PortCount: Sendable, Hashable {
 public struct ModuleCount: Sendable, Hashable {
     /// By port number; index 0 is not used.
     public var ports: [PortCount]
+    /// Packets that ended in the module, each under one reason.
     public var drops: [DropReason: UInt64]
 }
 

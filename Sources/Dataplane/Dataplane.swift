@@ -31,8 +31,8 @@ public actor Dataplane {
             // BPF_F_RDONLY_PROG, or programs could not be checked against it as against .rodata.
             unknown = try BPFMap(
                 create: .array, name: "hover_unknown", keySize: 4, valueSize: 4, maxEntries: 1, flags: 1 << 7)
-            try PinFolder.make(layout.modules)
-            try PinFolder.make(layout.interfaces)
+            try BPFFileSystem.createFolder(layout.modules)
+            try BPFFileSystem.createFolder(layout.interfaces)
         } catch {
             throw DataplaneError(error)
         }
@@ -45,12 +45,12 @@ public actor Dataplane {
     /// Removes all that Hover has in the kernel under this folder. The folder stays: it is what a `hoverd` locks.
     public func clear() throws(DataplaneError) {
         do throws(KernelError) {
-            for interface in try PinFolder.entries(of: layout.interfaces) {
-                guard let index = Int(interface.name) else { continue }
+            try BPFFileSystem.createFolder(layout.interfaces)
+            for index in try BPFFileSystem.contents(of: layout.interfaces).compactMap({ Int($0) }) {
                 try removeInterface(index)
             }
-            try PinFolder.removeTree(layout.modules)
-            try PinFolder.removeTree(layout.interfaces)
+            try BPFFileSystem.removeFolder(layout.modules)
+            try BPFFileSystem.removeFolder(layout.interfaces)
         } catch {
             throw DataplaneError(error)
         }

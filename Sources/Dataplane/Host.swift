@@ -38,7 +38,7 @@ public enum Host {
         do throws(KernelError) {
             try mountIfUsual(pinFolder)
             if BPFFileSystem.isMounted(at: existing) {
-                return try PinFolder.make(pinFolder)
+                return try BPFFileSystem.createFolder(pinFolder)
             }
         } catch {
             throw HostError(description: "\(error)")

@@ -7,7 +7,7 @@ extension ModuleImage {
     /// Writes the configuration into the initial values of the object's `const volatile` globals.
     func configure(_ object: BPFObject) throws {
         for (name, value) in config.sorted(by: { $0.key < $1.key }) {
-            guard let types = object.types, let variable = types.variable(named: name),
+            guard let types = try object.types, let variable = types.variable(named: name),
                 variable.section.hasPrefix(".rodata"),
                 let section = object.maps.first(where: { $0.isInternal && $0.name.hasSuffix(variable.section) })
             else {

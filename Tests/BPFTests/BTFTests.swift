@@ -6,7 +6,7 @@ import TypedValue
 /// The types of a piece of C, in which each variable is a map's value so that it is kept.
 private func types(of source: String) throws -> BTF {
     let object = try BPFObject(bytes: try compile("#include \"fixture.h\"\n" + source), name: "types")
-    return try #require(object.types)
+    return try #require(try object.types)
 }
 
 private func shape(of variable: String, in source: String) throws -> TypeShape {
@@ -185,7 +185,7 @@ private typealias Member = TypeShape.Member
                      __type(value, __u64); } table SEC(".maps") __attribute__((btf_decl_tag("hover:table")));
             """
         let object = try BPFObject(bytes: try compile(source), name: "types")
-        let types = try #require(object.types)
+        let types = try #require(try object.types)
         let map = try #require(object.maps.first { $0.name == "table" })
         #expect(types.shape(of: map.btfValueTypeID) == .integer(size: 8, signed: false))
         #expect(types.shape(of: map.btfKeyTypeID).size == map.keySize)

@@ -46,7 +46,7 @@ private let everything = """
         let table = try #require(object.maps.first { $0.name == "table" })
         try table.setMaxEntries(7)
         let rodata = try #require(object.maps.first { $0.isInternal && $0.name.hasSuffix(".rodata") })
-        let limit = try #require(object.types?.variable(named: "limit"))
+        let limit = try #require(try object.types?.variable(named: "limit"))
         var bytes = try #require(rodata.initialValue)
         bytes.replaceSubrange(limit.offset..<limit.offset + 4, with: [UInt8](UInt32(60)))
         try rodata.setInitialValue(bytes)
@@ -115,7 +115,9 @@ private let everything = """
             damaged[offset] ^= [0x01, 0x80, 0xff][offset % 3]
             do {
                 let object = try BPFObject(bytes: damaged, name: "damaged")
-                for id in object.types?.ids ?? 1..<1 { _ = object.types?.shape(of: id) }
+                if let types = try object.types {
+                    for id in types.ids { _ = types.shape(of: id) }
+                }
                 _ = object.programs.map(\.instructions)
             } catch {
                 refusals += 1

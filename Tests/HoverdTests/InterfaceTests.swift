@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func aPeerThatMovesToAnotherNamespaceIsStillReached() async throws {
+    @Test func aPeerWithAnotherAddressIsStillReached() async throws {
         try await HoverDaemon.with { daemon in
             let (left, right, _) = try await daemon.oneModule()
             #expect(try await left.pings("10.0.0.2"))
