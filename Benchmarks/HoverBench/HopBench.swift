@@ -14,65 +14,78 @@ struct HopBench: AsyncParsableCommand {
 
     /// The longest chain: the kernel lets a packet make 33 tail calls.
     private static let lengths = [0, 1, 2, 4, 8, 16, 32]
-    private static let rounds = 9
-    private static let repetitions = 500_000
+    /// Where the kernel places programs in memory is chance, and from 8 hops on it matters as much as what is in them:
+    /// everything is loaded so many times.
+    private static let placements = 9
+    /// For each placement.
+    private static let rounds = 3
+    private static let repetitions = 300_000
 
     func run() async throws {
-        let root = "/sys/fs/bpf/hover-bench-\(getpid())"
         if !BPFFileSystem.isMounted(at: "/sys/fs/bpf") {
             try BPFFileSystem.mount(at: "/sys/fs/bpf")
         }
-        let plain = try await Chain(longest: 32, counters: false, root: root + "-plain")
-        let counted = try await Chain(longest: 32, counters: true, root: root + "-counted")
-        let peer = try NextHopChain(longest: 32)
-        var report = Report(bench: "hop", ours: "hover", peer: "next-hop lookup")
-        do {
-            try await measure(plain, counted, peer, into: &report)
-        } catch {
+        var rounds: [[Int: Times]] = []
+        for placement in 0..<Self.placements {
+            let root = "/sys/fs/bpf/hover-bench-\(getpid())-\(placement)"
+            let plain = try await Chain(longest: 32, counters: false, root: root + "-plain")
+            let counted = try await Chain(longest: 32, counters: true, root: root + "-counted")
+            let measured: Result<[[Int: Times]], any Error>
+            do {
+                measured = .success(try await measure(plain, counted, try NextHopChain(longest: 32)))
+            } catch {
+                measured = .failure(error)
+            }
             try await plain.remove()
             try await counted.remove()
-            throw error
+            rounds += try measured.get()
         }
-        try await plain.remove()
-        try await counted.remove()
-        try report.finish()
+        try report(rounds).finish()
     }
 
-    private func measure(
-        _ plain: Chain, _ counted: Chain, _ peer: NextHopChain, into report: inout Report
-    ) async throws {
+    /// All lengths in turn, and for each all ways in turn.
+    private func measure(_ plain: Chain, _ counted: Chain, _ peer: NextHopChain) async throws -> [[Int: Times]] {
         let packet = [UInt8](repeating: 0, count: 12) + [8, 0] + [UInt8](repeating: 0, count: 50)
-        var times: [Int: Times] = [:]
-        for length in Self.lengths {
-            try await plain.setLength(length)
-            try await counted.setLength(length)
-            try peer.setLength(length)
-            var rounds: [Times] = []
-            for _ in 0..<Self.rounds {
-                rounds.append(
-                    Times(
-                        plain: try await time(plain.entry, packet), counted: try await time(counted.entry, packet),
-                        peer: try await time(peer.entry, packet), bare: try await time(peer.bareEntry, packet)))
+        var rounds: [[Int: Times]] = []
+        for _ in 0..<Self.rounds {
+            var times: [Int: Times] = [:]
+            for length in Self.lengths {
+                try await plain.setLength(length)
+                try await counted.setLength(length)
+                try peer.setLength(length)
+                times[length] = Times(
+                    plain: try await time(plain.entry, packet), counted: try await time(counted.entry, packet),
+                    peer: try await time(peer.entry, packet), bare: try await time(peer.bareEntry, packet))
             }
-            times[length] = Times(
-                plain: median(rounds.map(\.plain)), counted: median(rounds.map(\.counted)),
-                peer: median(rounds.map(\.peer)), bare: median(rounds.map(\.bare)))
+            rounds.append(times)
         }
-        guard let none = times[0] else { return }
-        report.add("0 hops, a packet", ours: none.plain, peer: none.peer, unit: "ns", better: .lower)
-        let add = { (report: inout Report, what: String, ours: KeyPath<Times, Double>, bar: Double?) in
+        return rounds
+    }
+
+    private func report(_ rounds: [[Int: Times]]) -> Report {
+        var report = Report(bench: "hop", ours: "hover", peer: "next-hop lookup")
+        let none = { (way: KeyPath<Times, Double>) in median(rounds.compactMap { $0[0]?[keyPath: way] }) }
+        report.add("0 hops, a packet", ours: none(\.plain), peer: none(\.peer), unit: "ns", better: .lower)
+        // Of each round the difference to its own chain of no hops: the machine's speed drifts.
+        let each = { (way: KeyPath<Times, Double>, length: Int) in
+            median(
+                rounds.compactMap { round in
+                    guard let some = round[length], let none = round[0] else { return nil }
+                    return (some[keyPath: way] - none[keyPath: way]) / Double(length)
+                })
+        }
+        let ways: [(String, KeyPath<Times, Double>, Double?)] = [
+            ("", \.plain, 0.125), (" with counters", \.counted, nil), (" of a bare tail call", \.bare, nil),
+        ]
+        for (what, way, bar) in ways {
             for length in Self.lengths.dropFirst() {
-                guard let some = times[length] else { continue }
                 report.add(
-                    "\(length) \(length == 1 ? "hop" : "hops")\(what), each",
-                    ours: (some[keyPath: ours] - none[keyPath: ours]) / Double(length),
-                    peer: (some.peer - none.peer) / Double(length), unit: "ns", better: .lower,
+                    "\(length) \(length == 1 ? "hop" : "hops")\(what), each", ours: each(way, length),
+                    peer: each(\.peer, length), unit: "ns", better: .lower,
                     bar: length <= 8 ? bar.map { .ratio($0) } : nil)
             }
         }
-        add(&report, "", \.plain, 0.125)
-        add(&report, " with counters", \.counted, nil)
-        add(&report, " of a bare tail call", \.bare, nil)
+        return report
     }
 
     /// Nanoseconds a packet needs for a chain of some length.
@@ -103,14 +116,15 @@ private struct Chain {
         let compiler = ModuleCompiler(
             clang: try ClangInstallation.find(environment: environment),
             includeDirectory: try findIncludeDirectory(environment: environment))
-        let object = try await compiler.compile(try source("forward.c"), file: "forward.c").object
+        let object = try await compiler.compile(
+            try source("forward.c"), file: "forward.c", defining: counters ? [] : ["HOVER_NO_COUNTERS"]
+        ).object
         count = longest + 1
         self.root = root
         dataplane = try Dataplane(layout: PinLayout(root: root), logger: Logger(label: "bench"))
         for number in 0..<count {
             let image = ModuleImage(
-                object: object, number: UInt32(number + 1), isPolicy: false, maxPort: 2, config: [:],
-                counters: counters)
+                object: object, number: UInt32(number + 1), isPolicy: false, maxPort: 2, config: [:])
             _ = try await dataplane.loadModule("m:\(number)", image: image)
             try await dataplane.loadPort(1, ofModule: "m:\(number)")
             try await dataplane.loadPort(2, ofModule: "m:\(number)")

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
-// The peer of bench `hop`: a hop as the original Hover makes it. The module looks up in an array of its own where its
-// out port leads to (a module's number and a port of it), leaves the port in the packet's cb[], and tail-calls through
-// the one array of all modules with the number that it found.
+// The peer of bench `hop`: a hop as the original Hover makes it (iovisor/iomodules, hover/bpf/cfiles.go, forward). The
+// module looks up in an array of its own where its out port leads to: a chain of up to four modules with their ports.
+// It leaves the port and the rest of the chain in the packet's cb[], and tail-calls through the one array of all modules
+// with the number that it found.
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
@@ -56,6 +57,9 @@ int hop(struct __sk_buff *skb)
 	if (!next)
 		return TC_ACT_SHOT;
 	skb->cb[0] = next & 0xffff;
+	skb->cb[1] = way->hops[1];
+	skb->cb[2] = way->hops[2];
+	skb->cb[3] = way->hops[3];
 	bpf_tail_call(skb, &modules, next >> 16);
 	return TC_ACT_SHOT;
 }

@@ -41,7 +41,7 @@ extension Controller {
     ///   `.invalid` for anything else in the specification, `.kernel`.
     public func createModule(_ specification: ModuleSpecification) async throws(HoverError) -> ModuleState {
         try specification.check()
-        let code = try await compile(specification.code)
+        let code = try await compile(specification)
         return try await exclusively { () async throws(HoverError) in
             let isPolicy = specification.kind == .policy
             let tags = isPolicy ? try self.model.resolve(tags: specification.tags) : specification.tags
@@ -52,7 +52,7 @@ extension Controller {
                 ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [])
             let image = ModuleImage(
                 object: code.object, number: module.number, isPolicy: isPolicy, maxPort: module.maxPort,
-                config: module.config, counters: specification.counters)
+                config: module.config)
             self.nextNumber += 1
             try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
                 try model.planCreation(of: module, image: image, in: &plan)
@@ -115,14 +115,20 @@ extension Controller {
     }
 
     private func compile(
-        _ code: ModuleSpecification.Code
+        _ specification: ModuleSpecification
     ) async throws(HoverError) -> (object: [UInt8], source: String?, warnings: String) {
-        switch code {
+        switch specification.code {
         case .object(let object):
+            guard specification.counters else {
+                throw HoverError(
+                    .invalid,
+                    "counters is false, and an object counts as it was compiled: use -DHOVER_NO_COUNTERS there")
+            }
             return (object, nil, "")
         case .source(let source, let file):
             do throws(CompileError) {
-                let compiled = try await compiler.compile(source, file: file)
+                let compiled = try await compiler.compile(
+                    source, file: file, defining: specification.counters ? [] : ["HOVER_NO_COUNTERS"])
                 return (compiled.object, source, compiled.output)
             } catch {
                 throw HoverError(error)

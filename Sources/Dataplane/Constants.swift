@@ -3,10 +3,10 @@
 import BPF
 import CLibBPF
 
-/// The numbers that `HOVER_CONSTANT` in `include/hover/constant.h` leaves open in a program.
+/// The numbers and flags that `include/hover/constant.h` leaves open in a program.
 ///
-/// The placeholder is three instructions: a 64-bit immediate load, which is two, whose upper half is a mark and whose
-/// lower half holds the constant's number, and `goto +0`.
+/// The placeholder is three instructions: a 32-bit immediate load, whose upper half is a mark and whose lower half is
+/// the constant's id; `goto +0`; and a jump, `goto +0` as well, or to where a flag that is set leads.
 struct Constants {
     /// What a constant becomes.
     enum Value {
@@ -14,14 +14,14 @@ struct Constants {
         case known(UInt32)
         /// A load from the first four bytes of a map's only value, which the verifier takes to be any number.
         case unknown(BPFMap)
+        /// The jump, always or never.
+        case flag(Bool)
     }
 
     var values: [UInt32: Value]
 
-    /// The upper half: "HOVE".
-    private static let mark: UInt32 = 0x484f_5645
-    /// The upper three bytes of the lower half: "R", and zeros.
-    private static let lowerMark: UInt32 = 0x5200_0000
+    /// The upper half: "HV".
+    private static let mark: UInt32 = 0x4856
 
     /// The instructions with each placeholder that has a value filled in.
     func fill(_ instructions: [bpf_insn]) -> [bpf_insn] {
@@ -39,27 +39,33 @@ struct Constants {
     }
 
     private static func number(at index: Int, of instructions: [bpf_insn]) -> UInt32? {
-        let low = UInt32(bitPattern: instructions[index].imm)
-        guard
-            instructions[index].code == UInt8(BPF_LD | BPF_DW | BPF_IMM), instructions[index].src_reg == 0,
-            UInt32(bitPattern: instructions[index + 1].imm) == mark, low & 0xff00_0000 == lowerMark,
-            instructions[index + 2].code == UInt8(BPF_JMP | BPF_JA), instructions[index + 2].off == 0
+        let immediate = UInt32(bitPattern: instructions[index].imm)
+        let jump = UInt8(BPF_JMP | BPF_JA)
+        guard instructions[index].code == UInt8(BPF_ALU | BPF_MOV | BPF_K), immediate >> 16 == mark,
+            instructions[index + 1].code == jump, instructions[index + 1].off == 0,
+            instructions[index + 2].code == jump
         else { return nil }
-        return low & 0x00ff_ffff
+        return immediate & 0xffff
     }
 
     private func fill(_ instructions: inout [bpf_insn], at index: Int, with value: Value) {
         switch value {
         case .known(let number):
             instructions[index].imm = Int32(bitPattern: number)
-            instructions[index + 1].imm = 0
         case .unknown(let map):
+            let register = instructions[index].dst_reg
+            instructions[index].code = UInt8(BPF_LD | BPF_DW | BPF_IMM)
             instructions[index].src_reg = UInt8(BPF_PSEUDO_MAP_VALUE)
             instructions[index].imm = map.descriptor.number
-            instructions[index + 1].imm = 0
+            instructions[index + 1] = bpf_insn()
             instructions[index + 2].code = UInt8(BPF_LDX | BPF_MEM | BPF_W)
-            instructions[index + 2].dst_reg = instructions[index].dst_reg
-            instructions[index + 2].src_reg = instructions[index].dst_reg
+            instructions[index + 2].dst_reg = register
+            instructions[index + 2].src_reg = register
+        case .flag(let isSet):
+            // The verifier wants a way to each instruction before it removes those that are never reached, and a
+            // register whose value it knows: w0 = 0.
+            instructions[index].imm = 0
+            instructions[index + 2].code = UInt8(BPF_JMP | BPF_K) | UInt8(isSet ? BPF_JEQ : BPF_JNE)
         }
     }
 }

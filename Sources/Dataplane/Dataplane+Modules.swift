@@ -58,7 +58,7 @@ extension Dataplane {
         let object = try image.open(name: id)
         try image.configure(object)
         var constants = image.constants(port: 0, next: 0, way: 0)
-        for number in image.isPolicy ? [2, 4, 5] : [2, 5] as [UInt32] {
+        for number in image.isPolicy ? [2, 4, 5, 7] : [2, 5] as [UInt32] {
             constants.values[number] = .unknown(unknown)
         }
         for program in object.programs {
@@ -80,11 +80,10 @@ extension Dataplane {
                 try map.pin(at: layout.data(number, ofModule: id))
             } else if objectMap.name == ModuleImage.slotsMap {
                 try map.pin(at: layout.slots(ofModule: id))
-                for program in object.programs where program.name == ModuleImage.unlinkedProgram {
-                    try map.set(program: program.program, at: 0)
-                }
             } else if objectMap.name == ModuleImage.countersMap {
                 try map.pin(at: layout.counters(ofModule: id))
+            } else if objectMap.name == ModuleImage.waysMap {
+                try map.pin(at: layout.ways(ofModule: id))
             } else {
                 let table = try ModuleTable(objectMap, map: map, object: object)
                 try map.pin(at: layout.table(table.name, ofModule: id))
@@ -102,7 +101,6 @@ extension Dataplane {
         try translating {
             let object = try image.open(name: id, isChecked: true)
             for program in object.programs {
-                try program.setAutoload(program.name == ModuleImage.portProgram)
                 try program.setInstructions(constants(image).fill(program.instructions))
             }
             try image.size(object)
@@ -133,6 +131,7 @@ extension Dataplane {
         case _ where map.isInternal: layout.data(number, ofModule: id)
         case ModuleImage.slotsMap: layout.slots(ofModule: id)
         case ModuleImage.countersMap: layout.counters(ofModule: id)
+        case ModuleImage.waysMap: layout.ways(ofModule: id)
         default: layout.table(try ModuleTable.name(of: map, in: object), ofModule: id)
         }
     }
@@ -155,6 +154,9 @@ extension ModuleImage {
         for map in object.maps where map.name == Self.countersMap {
             try map.setValueSize(counterSize)
         }
+        for map in object.maps where map.name == Self.waysMap {
+            try map.setMaxEntries(maxPort + 1)
+        }
     }
 
     /// The constants of the program whose way on is `way`.
@@ -165,7 +167,9 @@ extension ModuleImage {
             3: .known(UInt32(maxPort)),
             4: .known(UInt32(next)),
             5: .known(ownSlot(of: way)),
-            6: .known(counters ? 1 : 0),
+            6: .known(isPolicy ? 0 : UInt32(maxPort)),
+            7: .known(isPolicy && port == PolicyHandler.egress.rawValue ? 1 : 0),
+            128: .flag(isPolicy),
         ])
     }
 }

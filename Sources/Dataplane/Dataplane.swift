@@ -72,8 +72,27 @@ public actor Dataplane {
             } else {
                 try slots.remove(index: place.index)
             }
+            if case .port(let module, _) = slot {
+                let way = way(to: target).flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
+                try BPFMap(pinned: layout.ways(ofModule: module)).set(
+                    way, for: withUnsafeBytes(of: place.index.littleEndian) { Array($0) })
+            }
         } catch {
             throw DataplaneError(error)
         }
+    }
+
+    /// `struct hover_way` (`include/hover/program.h`).
+    private func way(to target: Target?) -> [UInt32] {
+        switch target {
+        case nil: [0, 0, 0]
+        case .exit(let interface), .continue(let interface): [UInt32(interface), 0, 0]
+        case .port(let module, let number): way(into: module, at: number)
+        case .hop(let policy, let instance): way(into: policy, at: instance)
+        }
+    }
+
+    private func way(into module: String, at way: Int) -> [UInt32] {
+        images[module].map { [0, $0.number, $0.ownSlot(of: way)] } ?? [0, 0, 0]
     }
 }

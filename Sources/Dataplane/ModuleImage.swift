@@ -15,18 +15,15 @@ public struct ModuleImage: Sendable, Hashable {
     public var maxPort: Int
     /// Values for `const volatile` globals.
     public var config: [String: TypedValue]
-    /// Whether packets and bytes are counted per port.
-    public var counters: Bool
 
     public init(
-        object: [UInt8], number: UInt32, isPolicy: Bool, maxPort: Int, config: [String: TypedValue], counters: Bool
+        object: [UInt8], number: UInt32, isPolicy: Bool, maxPort: Int, config: [String: TypedValue]
     ) {
         self.object = object
         self.number = number
         self.isPolicy = isPolicy
         self.maxPort = isPolicy ? PolicyHandler.egress.rawValue : maxPort
         self.config = config
-        self.counters = counters
     }
 
     /// The most places where one policy can lie.
@@ -35,7 +32,7 @@ public struct ModuleImage: Sendable, Hashable {
     /// How many slots lead on from the module.
     var ways: Int { isPolicy ? Self.maxHops : maxPort }
 
-    /// Slot 0 for what is not linked, then the ways on, then as many for the module's own programs.
+    /// Slot 0, which stays empty, then the ways on, then as many for the module's own programs.
     var slotCount: Int { 1 + 2 * ways }
 
     /// The slot that holds the program whose way on is `way`.
@@ -61,9 +58,11 @@ public struct ModuleTable: Sendable, Hashable {
 
 extension ModuleImage {
     static let portProgram = "hover_rx"
-    static let unlinkedProgram = "hover_unlinked"
     static let slotsMap = "hover_slots"
     static let countersMap = "hover_counters"
+    static let waysMap = "hover_ways"
+    /// The maps that every module has, besides its tables.
+    static let ownMaps = [slotsMap, countersMap, waysMap]
 
     /// The kinds of map that a module may declare. Others reach beyond the module (`struct_ops`, sockets, cgroups) or
     /// need handling that Hover does not have.
@@ -82,18 +81,17 @@ extension ModuleImage {
         let opened = try BPFObject(bytes: object, name: name, isChecked: isChecked)
         guard !isChecked else { return opened }
         for program in opened.programs
-        where program.name != Self.portProgram && program.name != Self.unlinkedProgram {
+        where program.name != Self.portProgram {
             throw DataplaneError.notAModule(
                 "object \(name): program \(program.name) in section \(program.sectionName): a module is one program; "
                     + "write functions without SEC()")
         }
-        for required in [Self.portProgram, Self.unlinkedProgram]
-        where opened.programs.first(where: { $0.name == required }) == nil {
+        guard opened.programs.contains(where: { $0.name == Self.portProgram }) else {
             throw DataplaneError.notAModule(
-                "object \(name) has no program \(required), so there is no handle_rx in it: "
+                "object \(name) has no program \(Self.portProgram), so there is no handle_rx in it: "
                     + "compile the module with -include hover/iomodule.h")
         }
-        for required in [Self.slotsMap, Self.countersMap]
+        for required in Self.ownMaps
         where opened.maps.first(where: { $0.name == required }) == nil {
             throw DataplaneError.notAModule(
                 "object \(name) has no map \(required): compile the module with -include hover/iomodule.h")
@@ -104,7 +102,7 @@ extension ModuleImage {
 
     private func checkMaps(of opened: BPFObject, name: String) throws {
         var bytes: UInt64 = 0
-        for map in opened.maps where map.name != Self.slotsMap && map.name != Self.countersMap {
+        for map in opened.maps where !Self.ownMaps.contains(map.name) {
             guard map.pinPath == nil else {
                 throw DataplaneError.notAModule(
                     "table \(map.name) of object \(name) asks to be pinned; hover pins tables itself: "

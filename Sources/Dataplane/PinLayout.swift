@@ -4,6 +4,7 @@
 ///
 ///     <root>/modules/<uuid>/slots           prog array
 ///                           counters        per-CPU array
+///                           ways            array
 ///                           tables/<name>   the maps that the module's source declares
 ///                           data/<number>   the maps that libbpf makes of its global variables
 ///                           ports/<number>  programs
@@ -24,6 +25,7 @@ public struct PinLayout: Sendable, Hashable {
     func module(_ id: String) -> String { modules + "/" + id.dropFirst(2) }
     func slots(ofModule id: String) -> String { module(id) + "/slots" }
     func counters(ofModule id: String) -> String { module(id) + "/counters" }
+    func ways(ofModule id: String) -> String { module(id) + "/ways" }
     func table(_ name: String, ofModule id: String) -> String { module(id) + "/tables/" + name }
     func data(_ number: Int, ofModule id: String) -> String { module(id) + "/data/\(number)" }
     func port(_ number: Int, ofModule id: String) -> String { module(id) + "/ports/\(number)" }

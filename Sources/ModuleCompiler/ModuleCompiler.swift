@@ -30,7 +30,10 @@ public struct ModuleCompiler: Sendable {
     /// - Parameters:
     ///   - source: up to 1 MiB.
     ///   - file: the name that diagnostics show; characters that are unusual in file names become `_`.
-    public func compile(_ source: String, file: String) async throws(CompileError) -> CompiledModule {
+    ///   - macros: names that are defined before the source.
+    public func compile(
+        _ source: String, file: String, defining macros: [String] = []
+    ) async throws(CompileError) -> CompiledModule {
         let name = Self.fileName(file)
         guard source.utf8.count <= limits.source else {
             throw CompileError(
@@ -39,7 +42,8 @@ public struct ModuleCompiler: Sendable {
         }
         try Self.checkNoZeros(source, file: name)
         let command = try Sandbox(toolFolders: toolFolders)
-            .command(clang: clang, includeDirectory: includeDirectory, file: name, limits: limits)
+            .command(
+                clang: clang, includeDirectory: includeDirectory, file: name, defining: macros, limits: limits)
         await places.take()
         let result: Result<ClangRun, CompileError>
         do throws(CompileError) {

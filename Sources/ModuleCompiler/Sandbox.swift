@@ -39,7 +39,8 @@ struct Sandbox {
 
     /// The program and its arguments that compile a source of the given name.
     func command(
-        clang installation: ClangInstallation, includeDirectory: String, file: String, limits: CompileLimits
+        clang installation: ClangInstallation, includeDirectory: String, file: String, defining macros: [String],
+        limits: CompileLimits
     ) -> [String] {
         [
             prlimit, "--as=\(limits.memory)", "--cpu=\(limits.seconds)", "--fsize=\(limits.object)", "--nproc=64",
@@ -50,7 +51,7 @@ struct Sandbox {
             + [
                 setpriv, "--reuid", Self.nobody, "--regid", Self.nobody, "--clear-groups", "--inh-caps=-all",
                 "--no-new-privs", Self.clang,
-            ] + Self.clangArguments + [file, "-o", "-"]
+            ] + Self.clangArguments + macros.map { "-D" + $0 } + [file, "-o", "-"]
     }
 
     private var isolation: [String] {

@@ -32,7 +32,7 @@ struct Planner {
             id: "m:" + name, number: number, name: name, kind: kind, tags: tags, source: nil, warnings: "", config: [:],
             maxPort: maxPort, ports: [], tables: [])
         let image = ModuleImage(
-            object: [], number: number, isPolicy: kind == .policy, maxPort: maxPort, config: [:], counters: true)
+            object: [], number: number, isPolicy: kind == .policy, maxPort: maxPort, config: [:])
         return try plan { (model, plan) throws(HoverError) in
             try model.planCreation(of: module, image: image, in: &plan)
         }

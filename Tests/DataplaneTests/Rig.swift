@@ -43,7 +43,7 @@ struct Rig {
     ) async throws -> [String: ModuleTable] {
         let object = try await compiler.compile(source, file: name + ".c").object
         let image = ModuleImage(
-            object: object, number: 42, isPolicy: isPolicy, maxPort: maxPort, config: [:], counters: true)
+            object: object, number: 42, isPolicy: isPolicy, maxPort: maxPort, config: [:])
         let tables = try await dataplane.loadModule("m:" + name, image: image)
         for port in 1...max(ports, 1) where ports > 0 {
             try await dataplane.loadPort(port, ofModule: "m:" + name)

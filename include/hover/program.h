@@ -7,17 +7,28 @@
 #include <hover/constant.h>
 
 // md->module_id.
-#define HOVER_MODULE HOVER_CONSTANT(1)
+#define HOVER_MODULE HOVER_RARE_CONSTANT(1)
 // The port that the program receives on. A policy: 1 ingress, 2 egress.
 #define HOVER_PORT HOVER_CONSTANT(2)
-// The highest port number of the module.
+// The highest port number that counters are kept for.
 #define HOVER_MAX_PORT HOVER_CONSTANT(3)
-// The slot where a policy's packets go on; 0 in a forward module.
+// The highest port that a packet can leave by: in a policy 0, for it has none.
+#define HOVER_MAX_WAY HOVER_CONSTANT(6)
+// Whether the program is the egress handler of a policy: 1 or 0.
+#define HOVER_EGRESS HOVER_RARE_CONSTANT(7)
+// The slot where a policy's packets go on.
 #define HOVER_NEXT HOVER_CONSTANT(4)
 // The slot that holds the program itself.
 #define HOVER_SELF HOVER_CONSTANT(5)
-// Whether packets and bytes are counted per port: 1 or 0.
-#define HOVER_COUNTERS HOVER_CONSTANT(6)
+// Whether the module is a policy.
+#define HOVER_IS_POLICY HOVER_FLAG(128)
+
+// Whether packets and bytes are counted per port. A module that is compiled with HOVER_NO_COUNTERS has no code for it.
+#ifdef HOVER_NO_COUNTERS
+#define HOVER_COUNTS false
+#else
+#define HOVER_COUNTS true
+#endif
 
 // Why a packet ended in a module. The order is known to Sources/Dataplane/DropReason.swift.
 enum hover_drop_reason {
@@ -49,16 +60,34 @@ struct hover_counters {
 	struct hover_port_counters ports[];
 };
 
-// Where packets leave for: slot 0 holds hover_unlinked, slots from 1 the program behind each port (forward) or after
-// each place where a policy lies; as many again hold the module's own programs, for RX_RECIRCULATE. One array a
-// module, because the kernel walks all programs that know an array when one of its slots changes
-// (kernel/bpf/arraymap.c, prog_array_map_poke_run). The loader sets the size.
+// Where packets leave for: slots from 1 hold the program behind each port (forward) or after each place where a policy
+// lies; as many again the module's own programs, for RX_RECIRCULATE. One array a module, because the kernel walks all
+// programs that know an array when one of its slots changes (kernel/bpf/arraymap.c, prog_array_map_poke_run). The loader
+// sets the size.
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } hover_slots SEC(".maps");
+
+// What a port is linked to; all zero when to nothing.
+struct hover_way {
+	// The interface that is linked to the port.
+	__u32 interface;
+	// The module that packets enter next, by its number.
+	__u32 module;
+	// The slot of that module that holds the program that they enter it by.
+	__u32 slot;
+};
+
+// By port number. The loader sets the size.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hover_way);
+} hover_ways SEC(".maps");
 
 // One struct hover_counters a CPU. The loader sets the size, by the number of ports.
 struct {
@@ -86,82 +115,88 @@ static __always_inline int hover_drop(enum hover_drop_reason reason)
 
 // A tail call whose instruction has the slot as an immediate. As bpf_tail_call would, it returns only on failure.
 #define HOVER_JUMP(skb, slot)                                                                                         \
-	asm volatile("r1 = %[context]\n\tr2 = %[slots] ll\n\tr3 = %[index]\n\tcall 12"                                \
-		     :                                                                                                \
-		     : [context] "r"(skb), [slots] "i"(&hover_slots), [index] "i"(slot)                               \
-		     : "r0", "r1", "r2", "r3", "r4", "r5")
+	({                                                                                                            \
+		register void *context_ asm("r1") = (skb);                                                            \
+		asm volatile("r2 = %[slots] ll\n\tr3 = %[index]\n\tcall 12"                                          \
+			     : "+r"(context_)                                                                         \
+			     : [slots] "i"(&hover_slots), [index] "i"(slot)                                           \
+			     : "r0", "r2", "r3", "r4", "r5");                                                         \
+	})
 
-// Where a tail call that did not happen ends: in slot 0 the module counts the packet as unlinked, unless the kernel's
-// limit of tail calls is reached, when that call fails too.
-static __always_inline int hover_no_way(struct __sk_buff *skb)
+// Jumps to what is behind a port, and returns the port when there was no way on.
+//
+// Each call has its own constant. One call with a run-time index costs an indirect jump: ports above 8 pay it.
+static __always_inline __u32 hover_jump_to_port(struct __sk_buff *skb, __u32 port)
 {
-	HOVER_JUMP(skb, 0);
-	return hover_drop(HOVER_DROP_LOOP);
-}
-
-static __always_inline void hover_jump_to_port(struct __sk_buff *skb, __u32 port)
-{
-	// Each call has its own constant. One call with a run-time index costs an indirect jump: ports above 8 pay it.
-	if (port == 1)
+	if (port == 1) {
 		HOVER_JUMP(skb, 1);
-	else if (port == 2)
+		return 1;
+	} else if (port == 2) {
 		HOVER_JUMP(skb, 2);
-	else if (port == 3)
+		return 2;
+	} else if (port == 3) {
 		HOVER_JUMP(skb, 3);
-	else if (port == 4)
+		return 3;
+	} else if (port == 4) {
 		HOVER_JUMP(skb, 4);
-	else if (port == 5)
+		return 4;
+	} else if (port == 5) {
 		HOVER_JUMP(skb, 5);
-	else if (port == 6)
+		return 5;
+	} else if (port == 6) {
 		HOVER_JUMP(skb, 6);
-	else if (port == 7)
+		return 6;
+	} else if (port == 7) {
 		HOVER_JUMP(skb, 7);
-	else if (port == 8)
+		return 7;
+	} else if (port == 8) {
 		HOVER_JUMP(skb, 8);
-	else
-		bpf_tail_call(skb, &hover_slots, port);
+		return 8;
+	}
+	bpf_tail_call(skb, &hover_slots, port);
+	return port;
 }
 
-// `kept` and the port are read from the stack: a register for them would be saved and restored at each hop, also by
-// modules that do not count.
+static __always_inline void hover_count_tx(struct __sk_buff *skb, struct hover_counters *counters, __u64 port,
+					   __u64 packets)
+{
+	if (!counters || port > HOVER_MAX_PORT)
+		return;
+	counters->ports[port].tx_packets += packets;
+	counters->ports[port].tx_bytes += packets * skb->len;
+}
+
+// Where a tail call to a port's slot that did not happen ends: nothing is linked to the port, or the kernel's limit of
+// tail calls is reached.
+static __always_inline int hover_no_way(__u32 port)
+{
+	struct hover_way *way = bpf_map_lookup_elem(&hover_ways, &port);
+
+	return hover_drop(way && (way->interface || way->module) ? HOVER_DROP_LOOP : HOVER_DROP_UNLINKED);
+}
+
 static __always_inline int hover_forward(struct __sk_buff *skb, struct metadata *md,
 					 struct hover_counters *volatile *kept)
 {
-	volatile int *kept_port = &md->redir_ifc;
-	__u32 port = *kept_port;
+	__u32 port = md->redir_ifc;
 
-	if (HOVER_NEXT || port == 0 || port > HOVER_MAX_PORT)
+	if (port == 0 || port > HOVER_MAX_WAY)
 		return hover_drop(HOVER_DROP_NO_PORT);
-	if (HOVER_COUNTERS) {
-		struct hover_counters *counters = *kept;
-
-		if (counters) {
-			counters->ports[port].tx_packets++;
-			counters->ports[port].tx_bytes += skb->len;
-		}
-	}
-	hover_jump_to_port(skb, port);
-	// There was no way on: it did not leave.
-	if (HOVER_COUNTERS) {
-		struct hover_counters *counters = *kept;
-
-		port = *kept_port;
-		if (counters && port <= HOVER_MAX_PORT) {
-			counters->ports[port].tx_packets--;
-			counters->ports[port].tx_bytes -= skb->len;
-		}
-	}
-	return hover_no_way(skb);
+	if (HOVER_COUNTS)
+		hover_count_tx(skb, *kept, port, 1);
+	port = hover_jump_to_port(skb, port);
+	// It did not leave.
+	if (HOVER_COUNTS)
+		hover_count_tx(skb, *kept, port, -1);
+	return hover_no_way(port);
 }
 
 static __always_inline int hover_pass(struct __sk_buff *skb)
 {
-	__u64 next = HOVER_NEXT;
-
-	if (!next)
+	if (!HOVER_IS_POLICY)
 		return TC_ACT_UNSPEC;
-	bpf_tail_call(skb, &hover_slots, next);
-	return hover_no_way(skb);
+	bpf_tail_call(skb, &hover_slots, HOVER_NEXT);
+	return hover_drop(HOVER_DROP_LOOP);
 }
 
 static __always_inline int hover_recirculate(struct __sk_buff *skb)
@@ -175,10 +210,10 @@ SEC("tc")
 int hover_rx(struct __sk_buff *skb)
 {
 	struct metadata md = {};
-	// Only of use to modules that count.
+	// On the stack: a register would be saved and restored at each hop.
 	struct hover_counters *volatile kept;
 
-	if (HOVER_COUNTERS) {
+	if (HOVER_COUNTS) {
 		struct hover_counters *counters = hover_counters_here();
 		__u64 port = HOVER_PORT;
 
@@ -190,7 +225,7 @@ int hover_rx(struct __sk_buff *skb)
 	}
 	md.module_id = HOVER_MODULE;
 	md.in_ifc = HOVER_PORT;
-	md.is_egress = HOVER_NEXT && HOVER_PORT == 2;
+	md.is_egress = HOVER_EGRESS;
 	md.pktlen = skb->len;
 
 	switch (handle_rx(skb, &md)) {
@@ -207,13 +242,6 @@ int hover_rx(struct __sk_buff *skb)
 	default:
 		return hover_drop(HOVER_DROP_ERROR);
 	}
-}
-
-// The program in slot 0.
-SEC("tc")
-int hover_unlinked(struct __sk_buff *skb)
-{
-	return hover_drop(HOVER_DROP_UNLINKED);
 }
 
 // Modules are loaded as GPL, as the original Hover did: many helpers are there for GPL programs only.
