@@ -122,6 +122,7 @@ private struct Chain {
         count = longest + 1
         self.root = root
         dataplane = try Dataplane(layout: PinLayout(root: root), logger: Logger(label: "bench"))
+        try await dataplane.prepare()
         for number in 0..<count {
             let image = ModuleImage(
                 object: object, number: UInt32(number + 1), isPolicy: false, maxPort: 2, config: [:])

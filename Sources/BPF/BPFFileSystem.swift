@@ -43,6 +43,11 @@ public enum BPFFileSystem {
         return names.filter { $0 != "." && $0 != ".." }.sorted()
     }
 
+    /// Whether there is a pin or folder.
+    public static func exists(_ path: String) -> Bool {
+        access(path, F_OK) == 0
+    }
+
     /// Removes a pin; false when it was not there. The object lives on while something else refers to it.
     @discardableResult
     public static func removePin(_ path: String) throws(KernelError) -> Bool {

@@ -6,6 +6,7 @@ struct ELFFile {
     struct Section {
         let name: String
         let type: UInt32
+        let flags: UInt64
         let offset: Int
         let size: Int
         let link: Int
@@ -43,6 +44,7 @@ struct ELFFile {
         var sections: [Section] = []
         for header in headers {
             guard let name: UInt32 = bytes.number(at: header), let type: UInt32 = bytes.number(at: header + 4),
+                let flags: UInt64 = bytes.number(at: header + 8),
                 let link: UInt32 = bytes.number(at: header + 40),
                 let information: UInt32 = bytes.number(at: header + 44),
                 // SHT_NOBITS (8) has a size, but no bytes.
@@ -51,7 +53,7 @@ struct ELFFile {
             else { return nil }
             sections.append(
                 Section(
-                    name: text, type: type, offset: range.lowerBound, size: range.count, link: Int(link),
+                    name: text, type: type, flags: flags, offset: range.lowerBound, size: range.count, link: Int(link),
                     information: Int(information)))
         }
         self.bytes = bytes
@@ -98,6 +100,16 @@ struct ELFFile {
                     offset: place(at: entry),
                     symbol: Int(bytes.number(at: entry + 12, as: UInt32.self) ?? 0))
             }
+        }
+    }
+}
+
+extension BPFObject {
+    /// Where an object file's instructions are, subprograms included; nothing when it is no object file.
+    public static func codeRanges(of bytes: [UInt8]) -> [Range<Int>] {
+        // SHT_PROGBITS with SHF_EXECINSTR (elf(5)).
+        (ELFFile(bytes)?.sections ?? []).filter { $0.type == 1 && $0.flags & 4 != 0 }.map {
+            $0.offset..<$0.offset + $0.size
         }
     }
 }

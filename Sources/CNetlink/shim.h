@@ -3,6 +3,7 @@
 // libnl as Swift sees it: its headers, rtnetlink's messages and attributes, and what Glibc's module leaves out.
 #pragma once
 
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>

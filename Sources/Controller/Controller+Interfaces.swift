@@ -70,6 +70,7 @@ extension Controller {
 
     func takeIn(_ interface: NetworkInterface, forLink: Bool = false) async {
         let index = Int(interface.index)
+        guard await !dataplane.isOwn(interface) else { return }
         guard forLink || model.interfaces[index]?.interface != interface else { return }
         var record = InterfaceRecord(interface: interface, peerAddress: nil)
         if forLink || model.link(at: .interface(interface.name)) != nil || model.attachments[index] != nil {

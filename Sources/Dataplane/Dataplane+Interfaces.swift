@@ -120,16 +120,16 @@ extension Dataplane {
     }
 
     private func interfaceObject(_ index: Int, peer: [UInt8]?) throws -> BPFObject {
-        let object = try BPFObject(bytes: InterfaceObject.bytes, name: "interface \(index)", isChecked: true)
         let address = peer ?? [0, 0, 0, 0, 0, 0]
         let start = UInt32(address[0]) | UInt32(address[1]) << 8 | UInt32(address[2]) << 16 | UInt32(address[3]) << 24
         let end = UInt32(address[4]) | UInt32(address[5]) << 8
         let constants = Constants(values: [
             1: .known(UInt32(index)), 2: .known(peer == nil ? 0 : 1), 3: .known(start), 4: .known(end),
+            5: .known(device ?? 0),
         ])
-        for program in object.programs {
-            try program.setInstructions(constants.fill(program.instructions))
-        }
+        let object = try BPFObject(
+            bytes: constants.fill(InterfaceObject.bytes), name: "interface \(index)", isChecked: true)
+        try share(with: object)
         return object
     }
 }

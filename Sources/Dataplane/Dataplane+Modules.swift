@@ -22,8 +22,11 @@ extension Dataplane {
 
     /// Removes a module with its tables. Nothing may be wired to it any more.
     public func unloadModule(_ id: String) throws(DataplaneError) {
-        images[id] = nil
+        let image = images.removeValue(forKey: id)
         do throws(KernelError) {
+            if let image {
+                try BPFMap(pinned: layout.shared(.entries)).remove(index: image.number)
+            }
             try BPFFileSystem.removeFolder(layout.module(id))
         } catch {
             throw DataplaneError(error)
@@ -32,8 +35,7 @@ extension Dataplane {
 
     /// Loads the program that receives on a port of a forward module.
     public func loadPort(_ number: Int, ofModule id: String) throws(DataplaneError) {
-        let constants = { (image: ModuleImage) in image.constants(port: number, next: 0, way: number) }
-        try loadProgram(of: id, way: number, pin: layout.port(number, ofModule: id), constants: constants)
+        try loadProgram(of: id, way: number, pin: layout.port(number, ofModule: id), port: number, next: 0)
     }
 
     /// Removes the program of a port.
@@ -43,10 +45,8 @@ extension Dataplane {
 
     /// Loads the program of a policy for one place where it lies; its packets go on by the slot of the same number.
     public func loadHop(_ instance: Int, ofPolicy id: String, handler: PolicyHandler) throws(DataplaneError) {
-        let constants = { (image: ModuleImage) in
-            image.constants(port: handler.rawValue, next: instance, way: instance)
-        }
-        try loadProgram(of: id, way: instance, pin: layout.hop(instance, ofModule: id), constants: constants)
+        try loadProgram(
+            of: id, way: instance, pin: layout.hop(instance, ofModule: id), port: handler.rawValue, next: instance)
     }
 
     /// Removes the program of a policy from a place where it lay.
@@ -55,39 +55,41 @@ extension Dataplane {
     }
 
     private func load(_ id: String, _ image: ModuleImage) throws -> [ModuleTable] {
-        let object = try image.open(name: id)
-        try image.configure(object)
-        var constants = image.constants(port: 0, next: 0, way: 0)
+        var constants = try constants(image, port: 0, next: 0, way: 0)
         for number in image.isPolicy ? [2, 4, 5, 7] : [2, 5] as [UInt32] {
             constants.values[number] = .unknown(unknown)
         }
-        for program in object.programs {
-            try program.setInstructions(constants.fill(program.instructions))
-        }
+        let object = try image.open(name: id, filling: constants)
+        try image.configure(object)
         try image.size(object)
+        try share(with: object)
         try object.load()
-        return try pin(object, id: id)
+        return try pin(object, id: id, number: image.number)
     }
 
-    private func pin(_ object: BPFObject, id: String) throws -> [ModuleTable] {
+    private func pin(_ object: BPFObject, id: String, number: UInt32) throws -> [ModuleTable] {
         for folder in ["tables", "data", "ports", "hops"] {
             try BPFFileSystem.createFolder(layout.module(id) + "/" + folder)
         }
         var tables: [ModuleTable] = []
         for (number, objectMap) in object.maps.enumerated() {
+            guard !SharedMap.allCases.contains(where: { $0.name == objectMap.name }) else { continue }
             let map = try objectMap.map
-            if objectMap.isInternal {
-                try map.pin(at: layout.data(number, ofModule: id))
-            } else if objectMap.name == ModuleImage.slotsMap {
-                try map.pin(at: layout.slots(ofModule: id))
-            } else if objectMap.name == ModuleImage.countersMap {
-                try map.pin(at: layout.counters(ofModule: id))
-            } else if objectMap.name == ModuleImage.waysMap {
-                try map.pin(at: layout.ways(ofModule: id))
+            if objectMap.isInternal || ModuleImage.ownMaps.contains(objectMap.name) {
+                try map.pin(at: pinPath(of: objectMap, number: number, module: id, object: object))
             } else {
                 let table = try ModuleTable(objectMap, map: map, object: object)
                 try map.pin(at: layout.table(table.name, ofModule: id))
                 tables.append(table)
+            }
+        }
+        let stages = try BPFMap(pinned: layout.stages(ofModule: id))
+        for program in object.programs {
+            guard let stage = ModuleImage.stage(of: program.name) else { continue }
+            try stages.set(program: program.program, at: stage)
+            if stage == 0 {
+                try program.program.pin(at: layout.finish(ofModule: id))
+                try BPFMap(pinned: layout.shared(.entries)).set(program: program.program, at: number)
             }
         }
         return tables
@@ -95,16 +97,19 @@ extension Dataplane {
 
     /// Loads one more program of a module, on the maps that the module has.
     private func loadProgram(
-        of id: String, way: Int, pin: String, constants: (ModuleImage) -> Constants
+        of id: String, way: Int, pin: String, port: Int, next: Int
     ) throws(DataplaneError) {
         guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
         try translating {
-            let object = try image.open(name: id, isChecked: true)
+            let constants = try constants(image, port: port, next: next, way: way)
+            let object = try image.open(name: id, filling: constants, isChecked: true)
             for program in object.programs {
-                try program.setInstructions(constants(image).fill(program.instructions))
+                try program.setAutoload(program.name == ModuleImage.portProgram)
             }
             try image.size(object)
-            for (number, map) in object.maps.enumerated() {
+            try share(with: object)
+            for (number, map) in object.maps.enumerated()
+            where !SharedMap.allCases.contains(where: { $0.name == map.name }) {
                 try map.reuse(BPFMap(pinned: pinPath(of: map, number: number, module: id, object: object)))
             }
             try object.load()
@@ -114,6 +119,22 @@ extension Dataplane {
                     program: program.program, at: image.ownSlot(of: way))
             }
         }
+    }
+
+    /// The constants of the program whose way on is `way`.
+    private func constants(_ image: ModuleImage, port: Int, next: Int, way: Int) throws -> Constants {
+        guard let device else { throw DataplaneError.kernel("the data plane is not prepared: call prepare() first") }
+        return Constants(values: [
+            1: .known(image.number),
+            2: .known(UInt32(port)),
+            3: .known(UInt32(image.maxPort)),
+            4: .known(UInt32(next)),
+            5: .known(image.ownSlot(of: way)),
+            6: .known(image.isPolicy ? 0 : UInt32(image.maxPort)),
+            7: .known(image.isPolicy && port == PolicyHandler.egress.rawValue ? 1 : 0),
+            8: .known(device),
+            128: .flag(image.isPolicy),
+        ])
     }
 
     private func unloadProgram(of id: String, way: Int, pin: String) throws(DataplaneError) {
@@ -130,6 +151,7 @@ extension Dataplane {
         switch map.name {
         case _ where map.isInternal: layout.data(number, ofModule: id)
         case ModuleImage.slotsMap: layout.slots(ofModule: id)
+        case ModuleImage.stagesMap: layout.stages(ofModule: id)
         case ModuleImage.countersMap: layout.counters(ofModule: id)
         case ModuleImage.waysMap: layout.ways(ofModule: id)
         default: layout.table(try ModuleTable.name(of: map, in: object), ofModule: id)
@@ -155,22 +177,8 @@ extension ModuleImage {
             try map.setValueSize(counterSize)
         }
         for map in object.maps where map.name == Self.waysMap {
-            try map.setMaxEntries(maxPort + 1)
+            try map.setMaxEntries(ways + 1)
         }
-    }
-
-    /// The constants of the program whose way on is `way`.
-    func constants(port: Int, next: Int, way: Int) -> Constants {
-        Constants(values: [
-            1: .known(number),
-            2: .known(UInt32(port)),
-            3: .known(UInt32(maxPort)),
-            4: .known(UInt32(next)),
-            5: .known(ownSlot(of: way)),
-            6: .known(isPolicy ? 0 : UInt32(maxPort)),
-            7: .known(isPolicy && port == PolicyHandler.egress.rawValue ? 1 : 0),
-            128: .flag(isPolicy),
-        ])
     }
 }
 

@@ -28,6 +28,10 @@ public struct ModuleCount: Sendable, Hashable {
     public var ports: [PortCount]
     /// Packets that ended in the module, each under one reason.
     public var drops: [DropReason: UInt64]
+    /// Packets that the slow path got (`HOVER_COUNT_PACKET_IN`, include/hover/program.h).
+    public var packetIns: UInt64
+    /// Copies that were sent (`HOVER_COUNT_COPY`).
+    public var copies: UInt64
 }
 
 extension Dataplane {
@@ -118,6 +122,8 @@ extension ModuleCount {
         for reason in DropReason.allCases where reason.rawValue < words {
             drops[reason] = sums[reason.rawValue]
         }
+        packetIns = words > 15 ? sums[14] : 0
+        copies = words > 15 ? sums[15] : 0
         ports = stride(from: DropReason.capacity, to: words - 3, by: 4).map { word in
             PortCount(
                 rxPackets: sums[word], rxBytes: sums[word + 1], txPackets: sums[word + 2], txBytes: sums[word + 3])

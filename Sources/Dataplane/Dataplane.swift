@@ -14,6 +14,8 @@ public actor Dataplane {
     let usesTcx: Bool
     /// What loaded modules were loaded from, to load further programs of them.
     var images: [String: ModuleImage] = [:]
+    /// The index of Hover's own device.
+    var device: UInt32?
     /// Never frozen, so that the verifier knows nothing of its value.
     let unknown: BPFMap
 
@@ -21,7 +23,8 @@ public actor Dataplane {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Prepares an empty data plane under `layout.root`, which must be on a mounted bpffs.
+    /// A data plane under `layout.root`, which must be on a mounted bpffs. `clear()` removes what is there
+    /// of an earlier one, `prepare()` makes it ready.
     ///
     /// - Throws: `DataplaneError.kernel` when the kernel does not let this process use BPF.
     public init(layout: PinLayout, logger: Logger) throws(DataplaneError) {
@@ -31,8 +34,6 @@ public actor Dataplane {
             // BPF_F_RDONLY_PROG, or programs could not be checked against it as against .rodata.
             unknown = try BPFMap(
                 create: .array, name: "hover_unknown", keySize: 4, valueSize: 4, maxEntries: 1, flags: 1 << 7)
-            try BPFFileSystem.createFolder(layout.modules)
-            try BPFFileSystem.createFolder(layout.interfaces)
         } catch {
             throw DataplaneError(error)
         }
@@ -44,15 +45,14 @@ public actor Dataplane {
 
     /// Removes all that Hover has in the kernel under this folder. The folder stays: it is what a `hoverd` locks.
     public func clear() throws(DataplaneError) {
-        do throws(KernelError) {
+        try translating {
+            try removeShared()
             try BPFFileSystem.createFolder(layout.interfaces)
             for index in try BPFFileSystem.contents(of: layout.interfaces).compactMap({ Int($0) }) {
                 try removeInterface(index)
             }
             try BPFFileSystem.removeFolder(layout.modules)
             try BPFFileSystem.removeFolder(layout.interfaces)
-        } catch {
-            throw DataplaneError(error)
         }
         images = [:]
     }
@@ -72,10 +72,12 @@ public actor Dataplane {
             } else {
                 try slots.remove(index: place.index)
             }
-            if case .port(let module, _) = slot {
+            switch slot {
+            case .port(let module, _), .hop(let module, _):
                 let way = way(to: target).flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
                 try BPFMap(pinned: layout.ways(ofModule: module)).set(
                     way, for: withUnsafeBytes(of: place.index.littleEndian) { Array($0) })
+            case .ingress, .egress: break
             }
         } catch {
             throw DataplaneError(error)

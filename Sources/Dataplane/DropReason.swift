@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a packet ended in a module; the order is that of `enum hover_drop_reason` in `include/hover/program.h`.
+/// Why a packet ended in a module; the order is that of `enum hover_event` in `include/hover/program.h`.
 public enum DropReason: Int, Sendable, CaseIterable {
     /// The module answered `RX_DROP`.
     case verdict
@@ -12,8 +12,16 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case noPort
     /// The packet crossed more hops than the kernel allows a chain of tail calls.
     case loop
-    /// The packet was sent to a slow path that does not listen.
+    /// The packet was sent to a slow path, and nobody listens.
     case controller
+    /// The module sends more to its slow path than it may.
+    case controllerRate
+    /// The slow path does not read fast enough: its ring is full.
+    case controllerFull
+    /// The kernel had no memory for a copy, or the copy's interface is down.
+    case copy
+    /// A packet at xdp could not be handed up to tc.
+    case handUp
 
     /// The reason as users read it.
     public var name: String {
@@ -24,6 +32,10 @@ public enum DropReason: Int, Sendable, CaseIterable {
         case .noPort: "no_port"
         case .loop: "loop"
         case .controller: "controller"
+        case .controllerRate: "controller_rate"
+        case .controllerFull: "controller_full"
+        case .copy: "copy"
+        case .handUp: "hand_up"
         }
     }
 

@@ -60,9 +60,23 @@ extension ModuleImage {
     static let portProgram = "hover_rx"
     static let slotsMap = "hover_slots"
     static let countersMap = "hover_counters"
+    static let finishProgram = "hover_finish"
+    static let stagePrefix = "hover_stage_"
+    static let stagesMap = "hover_stages"
     static let waysMap = "hover_ways"
     /// The maps that every module has, besides its tables.
-    static let ownMaps = [slotsMap, countersMap, waysMap]
+    static let ownMaps = [slotsMap, stagesMap, countersMap, waysMap] + SharedMap.allCases.map(\.name)
+    /// Those that a module cannot be without; the others are left out where nothing uses them.
+    private static let requiredMaps = [slotsMap, stagesMap, countersMap, waysMap, SharedMap.state.name]
+
+    /// The number of a stage's program in `hover_stages`; 0 is `hover_finish`; nil for other programs.
+    static func stage(of program: String) -> UInt32? {
+        if program == finishProgram { return 0 }
+        guard program.hasPrefix(stagePrefix), let number = UInt32(program.dropFirst(stagePrefix.count)),
+            (1...15).contains(number)
+        else { return nil }
+        return number
+    }
 
     /// The kinds of map that a module may declare. Others reach beyond the module (`struct_ops`, sockets, cgroups) or
     /// need handling that Hover does not have.
@@ -74,24 +88,25 @@ extension ModuleImage {
     /// The most memory that the tables of one module may ask for, in bytes.
     private static let maxTableBytes: UInt64 = 1 << 30
 
-    /// Opens the object and checks that it is an IO Module that stays within bounds.
+    /// Opens the object with its constants filled in, and checks that it is an IO Module that stays within bounds.
     ///
     /// - Parameter isChecked: that it was opened before, when the module was made.
-    func open(name: String, isChecked: Bool = false) throws -> BPFObject {
-        let opened = try BPFObject(bytes: object, name: name, isChecked: isChecked)
+    func open(name: String, filling constants: Constants, isChecked: Bool = false) throws -> BPFObject {
+        let opened = try BPFObject(bytes: constants.fill(object), name: name, isChecked: isChecked)
         guard !isChecked else { return opened }
         for program in opened.programs
-        where program.name != Self.portProgram {
+        where program.name != Self.portProgram && Self.stage(of: program.name) == nil {
             throw DataplaneError.notAModule(
-                "object \(name): program \(program.name) in section \(program.sectionName): a module is one program; "
-                    + "write functions without SEC()")
+                "object \(name): program \(program.name) in section \(program.sectionName): a module's programs are handle_rx and what "
+                    + "HOVER_STAGE(1 to 15, …) declares; write functions without SEC()")
         }
-        guard opened.programs.contains(where: { $0.name == Self.portProgram }) else {
+        for required in [Self.portProgram, Self.finishProgram]
+        where !opened.programs.contains(where: { $0.name == required }) {
             throw DataplaneError.notAModule(
-                "object \(name) has no program \(Self.portProgram), so there is no handle_rx in it: "
+                "object \(name) has no program \(required), so there is no handle_rx in it: "
                     + "compile the module with -include hover/iomodule.h")
         }
-        for required in Self.ownMaps
+        for required in Self.requiredMaps
         where opened.maps.first(where: { $0.name == required }) == nil {
             throw DataplaneError.notAModule(
                 "object \(name) has no map \(required): compile the module with -include hover/iomodule.h")

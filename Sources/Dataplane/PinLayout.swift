@@ -2,7 +2,12 @@
 
 /// Where each kernel object of Hover's is pinned. A pin keeps it alive without a descriptor, and without `hoverd`.
 ///
+///     <root>/shared/state, entries, slow_paths, rings     maps of all modules
+///                   device-<index>          the program on Hover's device
+///                   device-link             its hook
 ///     <root>/modules/<uuid>/slots           prog array
+///                           stages          prog array
+///                           finish          program
 ///                           counters        per-CPU array
 ///                           ways            array
 ///                           tables/<name>   the maps that the module's source declares
@@ -21,9 +26,17 @@ public struct PinLayout: Sendable, Hashable {
     var modules: String { root + "/modules" }
     var interfaces: String { root + "/interfaces" }
 
+    var shared: String { root + "/shared" }
+    func shared(_ map: SharedMap) -> String { shared + "/" + map.rawValue }
+    func device(_ index: UInt32) -> String { shared + "/device-\(index)" }
+    func device(named pin: String) -> UInt32? { pin.hasPrefix("device-") ? UInt32(pin.dropFirst(7)) : nil }
+    var deviceLink: String { shared + "/device-link" }
+
     /// `id` is `m:<uuid>`.
     func module(_ id: String) -> String { modules + "/" + id.dropFirst(2) }
     func slots(ofModule id: String) -> String { module(id) + "/slots" }
+    func stages(ofModule id: String) -> String { module(id) + "/stages" }
+    func finish(ofModule id: String) -> String { module(id) + "/finish" }
     func counters(ofModule id: String) -> String { module(id) + "/counters" }
     func ways(ofModule id: String) -> String { module(id) + "/ways" }
     func table(_ name: String, ofModule id: String) -> String { module(id) + "/tables/" + name }

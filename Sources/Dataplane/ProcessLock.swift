@@ -25,7 +25,7 @@ public final class ProcessLock: Sendable {
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let reason = errno
-            let holder = Self.holder(of: descriptor)
+            let holder = Self.holder(of: path)
             close(descriptor)
             guard reason == EWOULDBLOCK else {
                 throw HostError(description: "lock \(path): \(String(cString: strerror(reason)))")
@@ -40,16 +40,19 @@ public final class ProcessLock: Sendable {
         close(descriptor)
     }
 
-    /// Who holds the lock on an open file, from the kernel's list (proc(5), /proc/locks).
-    private static func holder(of descriptor: Int32) -> String {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, let locks = try? String(contentsOfFile: "/proc/locks", encoding: .utf8)
-        else { return "another process" }
-        let inode = String(status.st_ino)
-        for line in locks.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            guard words.count >= 6, words[1] == "FLOCK", words[5].split(separator: ":").last ?? "" == inode,
-                let pid = Int32(words[4])
+    /// Who has the file open. The kernel's list of locks (/proc/locks) is read in pieces, and misses some now and then
+    /// while others come and go.
+    private static func holder(of path: String) -> String {
+        guard let real = realpath(path, nil) else { return "another process" }
+        defer { free(real) }
+        let place = String(cString: real)
+        let files = FileManager.default
+        for process in (try? files.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let pid = Int32(process), pid != getpid(),
+                let descriptors = try? files.contentsOfDirectory(atPath: "/proc/\(pid)/fd"),
+                descriptors.contains(where: {
+                    (try? files.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\($0)")) == place
+                })
             else { continue }
             let name = try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)
             return "\(name?.trimmingCharacters(in: .newlines) ?? "a process") (pid \(pid))"

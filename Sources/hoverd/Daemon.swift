@@ -36,6 +36,7 @@ struct Daemon {
 
         // Without a store there is nothing to adopt them for.
         try await controller.shutDown()
+        try await dataplane.prepare()
         try await serve(controller)
         try await controller.shutDown()
         try Host.release(pinFolder: pinFolder)

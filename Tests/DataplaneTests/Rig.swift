@@ -23,6 +23,7 @@ struct Rig {
                 clang: try ClangInstallation.find(environment: environment),
                 includeDirectory: try findIncludeDirectory(environment: environment)))
         do {
+            try await rig.dataplane.prepare()
             try await body(rig)
         } catch {
             try await rig.remove()
@@ -39,11 +40,11 @@ struct Rig {
     /// Compiles and loads a module with programs for its first ports.
     @discardableResult
     func load(
-        _ name: String, _ source: String, ports: Int = 2, maxPort: Int = 16, isPolicy: Bool = false
+        _ name: String, _ source: String, ports: Int = 2, maxPort: Int = 16, isPolicy: Bool = false, number: UInt32 = 42
     ) async throws -> [String: ModuleTable] {
         let object = try await compiler.compile(source, file: name + ".c").object
         let image = ModuleImage(
-            object: object, number: 42, isPolicy: isPolicy, maxPort: maxPort, config: [:])
+            object: object, number: number, isPolicy: isPolicy, maxPort: maxPort, config: [:])
         let tables = try await dataplane.loadModule("m:" + name, image: image)
         for port in 1...max(ports, 1) where ports > 0 {
             try await dataplane.loadPort(port, ofModule: "m:" + name)

@@ -74,6 +74,9 @@ import Testing
         try await HoverDaemon.with { daemon in
             try await daemon.network.addHost("left", address: "10.0.0.1/24")
             try await daemon.network.ip("address", "add", "192.0.2.1/24", "dev", "left")
+            try await wait(for: "the kernel to have checked its own address") {
+                try await !daemon.network.ip("address", "show", "dev", "left").contains("tentative")
+            }
             let before = try await daemon.network.ip("-d", "address", "show", "dev", "left")
             try await daemon.forward("middle")
             try await daemon.link(("i:left", nil), ("middle", 1))

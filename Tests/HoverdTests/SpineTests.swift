@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BPF
+import Foundation
 import HoverAPI
 import TestSupport
 import Testing
@@ -42,11 +43,24 @@ import Testing
             try await wait(for: "iperf3 to listen") {
                 try await right.run("ss", "-ltn").contains(":5201")
             }
-            try await left.run("iperf3", "-c", "10.0.0.2", "-n", "64000000")
+            let report = try await left.run("iperf3", "-c", "10.0.0.2", "-n", "64000000", "-J")
+            // iperf3 ends when all is sent; what then still waits in the socket does not cross.
+            let received = try #require(try receivedBytes(report))
+            #expect(received > 32_000_000)
             let ports = try await daemon.client.ports(of: module.id)
-            #expect(ports[0].counters.rxBytes > 64_000_000)
-            #expect(ports[1].counters.txBytes > 64_000_000)
+            #expect(ports[0].counters.rxBytes > received)
+            #expect(ports[1].counters.txBytes > received)
         }
+    }
+
+    /// What the receiver has got, of a report of iperf3's.
+    private func receivedBytes(_ report: String) throws -> UInt64? {
+        struct Report: Decodable {
+            struct End: Decodable { var sum_received: Sum }
+            struct Sum: Decodable { var bytes: UInt64 }
+            var end: End
+        }
+        return try JSONDecoder().decode(Report.self, from: Data(report.utf8)).end.sum_received.bytes
     }
 
     @Test func deletingALinkStopsPacketsAndALinkLetsThemPassAgain() async throws {
@@ -109,7 +123,9 @@ import Testing
             }
             let drops = try await daemon.client.module("judge").drops
             #expect(
-                drops == ["verdict": 1, "error": 1, "unlinked": 1, "no_port": 1, "loop": 1, "controller": 1])
+                drops.filter { $0.value != 0 } == [
+                    "verdict": 1, "error": 1, "unlinked": 1, "no_port": 1, "loop": 1, "controller": 1,
+                ])
         }
     }
 

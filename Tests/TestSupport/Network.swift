@@ -40,7 +40,8 @@ public struct Network: Sendable {
         try await shell(["ip", "-n", name] + words)
     }
 
-    /// The tcx programs on the interfaces in `hoverd`'s namespace, by their kernel's names.
+    /// The tcx programs on the interfaces in `hoverd`'s namespace, by their kernel's names, but that on Hover's own
+    /// device.
     public func programs() async throws -> [String] {
         let indices = try await ip("-o", "link", "show").split(separator: "\n").compactMap {
             UInt32($0.prefix { $0 != ":" })
@@ -53,6 +54,7 @@ public struct Network: Sendable {
                     }
                 }
             }
+            .filter { $0 != "hover_dispatch" }
         }
     }
 

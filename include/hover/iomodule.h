@@ -16,53 +16,11 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 
-// What handle_rx answers. The first five keep the numbers of the original Hover: policies store them in tables.
-enum {
-	// Forward module: the packet goes on its ordinary way in the kernel. Policy: it goes on along its link.
-	RX_OK,
-	// The packet leaves by the port that pkt_redirect named.
-	RX_REDIRECT,
-	// The packet ends here.
-	RX_DROP,
-	// The module sees the same packet once more, on the same port.
-	RX_RECIRCULATE,
-	// The module could not handle the packet; it ends here and is counted as an error.
-	RX_ERROR,
-	// The packet goes to the slow path or the controller.
-	RX_CONTROLLER,
-};
+#include <hover/hook.h>
+#include <hover/iomodule_types.h>
 
-// A datum that a module leaves for the modules after it.
-struct type_value {
-	__u64 type : 8;
-	__u64 value : 56;
-};
-
-// What a module is told about the packet in hand.
-struct metadata {
-	// Free for modules to use; zero when a packet enters its first module.
-	struct type_value data[4];
-	// True in the egress handler of a policy.
-	__u32 is_egress : 1;
-	// Reserved for the helpers below.
-	__u32 flags : 31;
-	// Length of the whole frame in bytes, a GSO packet's whole length. Read-only.
-	__u32 pktlen;
-	// The number of this module on this host. Read-only.
-	int module_id;
-	// The port that the packet came in by, from 1, local to the module. In a policy: 1 ingress, 2 egress. Read-only.
-	int in_ifc;
-	// Set by pkt_redirect.
-	int redir_ifc;
-	// Set by pkt_mirror.
-	int clone_ifc;
-	// Set by pkt_controller: why the packet goes to the slow path.
-	__u32 reason;
-	// Set by pkt_set_metadata: travels with the packet to the slow path.
-	__u32 controller[3];
-};
-
-// Implemented by the module. `pkt` is a struct __sk_buff *.
+// Implemented by the module. `pkt` is a struct __sk_buff * at tc and a struct xdp_md * at xdp; a source that reads no
+// more of it than data and data_end, or uses the helpers only, is compiled for both.
 static int handle_rx(void *pkt, struct metadata *md);
 
 // Sends the packet out of port `ifc` of this module. Returns RX_REDIRECT, for handle_rx to return.
@@ -78,28 +36,70 @@ static __always_inline int pkt_drop(void *pkt, struct metadata *md)
 	return RX_DROP;
 }
 
-// Sends the packet to the slow path, with a number that says why. Returns RX_CONTROLLER, for handle_rx to return.
-// As long as no slow path listens, the packet is dropped and counted as `controller`.
+// Sends the packet to every port that is linked, but the one that it came from. The kernel copies it, whether hoverd runs
+// or not. Returns RX_FLOOD, for handle_rx to return.
+static __always_inline int pkt_flood(void *pkt, struct metadata *md)
+{
+	md->flood = 1;
+	return RX_FLOOD;
+}
+
+// Sends the packet to the ports of a set, bit n - 1 for port n, but the one that it came from. Ports that are not linked
+// are left out. Returns RX_FLOOD, for handle_rx to return.
+static __always_inline int pkt_flood_mask(void *pkt, struct metadata *md, __u64 ports)
+{
+	md->copies |= ports;
+	return RX_FLOOD;
+}
+
+// The highest port that pkt_mirror and pkt_flood_mask reach.
+#define HOVER_MIRROR_PORTS 64
+
+// Sends a copy of the packet out of port `ifc`, 1 to 64, besides what handle_rx answers. The copy is the packet as it is
+// when handle_rx returns. Returns 0, or -1 for another port.
+static __always_inline int pkt_mirror(void *pkt, struct metadata *md, int ifc)
+{
+	if (ifc < 1 || ifc > HOVER_MIRROR_PORTS)
+		return -1;
+	md->copies |= 1ULL << (ifc - 1);
+	return 0;
+}
+
+// A reason for pkt_controller that floods the packet in the kernel, as pkt_flood does: the 2017 fork's slow path did.
+#define PKT_BROADCAST 0xffff
+
+// Sends the packet to the module's slow path, with a number that says why. Returns RX_CONTROLLER, for handle_rx to
+// return. As long as nobody listens, the packet is dropped and counted as `controller`.
 static __always_inline int pkt_controller(void *pkt, struct metadata *md, __u32 reason)
 {
 	md->reason = reason;
 	return RX_CONTROLLER;
 }
 
-// A reason for pkt_controller: the slow path sends the packet to every port but the one that it came from.
-#define PKT_BROADCAST 0xffff
+// Has the slow path keep the packet, all of it, until it knows what `key` asks for (a neighbour's address, say), and then
+// send it into this port again. Returns RX_HOLD, for handle_rx to return.
+static __always_inline int pkt_hold(void *pkt, struct metadata *md, __u32 reason, __u64 key)
+{
+	md->reason = reason;
+	md->key = key;
+	return RX_HOLD;
+}
+
+// Goes on in another program of the module, the one that HOVER_STAGE(number) declares: what is too much for one program
+// is split into several. `md` is kept. Returns RX_STAGE, for handle_rx or a stage to return.
+//
+//	HOVER_STAGE(1, second_half)
+//	static int second_half(void *pkt, struct metadata *md) { ... }
+//	static int handle_rx(void *pkt, struct metadata *md) { ... return pkt_continue(pkt, md, 1); }
+static __always_inline int pkt_continue(void *pkt, struct metadata *md, int stage)
+{
+	md->redir_ifc = stage;
+	return RX_STAGE;
+}
 
 // Three numbers that travel with the packet to the slow path. A macro, because sources of the 2017 fork call it
 // without `md`: it takes the `md` that is in scope.
 #define pkt_set_metadata(pkt, values) __builtin_memcpy(md->controller, (values), sizeof(md->controller))
-
-// Copies the packet to port `ifc`. Not in this version: the copy is not made, which clang's warning tells.
-static __always_inline int pkt_mirror(void *pkt, struct metadata *md, int ifc)
-	__attribute__((diagnose_if(1, "pkt_mirror makes no copy in this version of hover", "warning")))
-{
-	md->clone_ifc = ifc;
-	return 0;
-}
 
 #include <hover/bcc.h>
 #include <hover/program.h>

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <hover/constant.h>
+#include <hover/hook.h>
+#include <hover/state.h>
 
 // md->module_id.
 #define HOVER_MODULE HOVER_RARE_CONSTANT(1)
@@ -30,8 +32,8 @@
 #define HOVER_COUNTS true
 #endif
 
-// Why a packet ended in a module. The order is known to Sources/Dataplane/DropReason.swift.
-enum hover_drop_reason {
+// What is counted besides ports: why a packet ended in a module, mostly. The order is known to Sources/Dataplane/DropReason.swift.
+enum hover_event {
 	// handle_rx answered RX_DROP.
 	HOVER_DROP_VERDICT,
 	// handle_rx answered RX_ERROR, or a number that is no verdict.
@@ -42,8 +44,19 @@ enum hover_drop_reason {
 	HOVER_DROP_NO_PORT,
 	// The packet crossed more hops than the kernel allows a chain of tail calls (33, include/linux/bpf.h).
 	HOVER_DROP_LOOP,
-	// The packet was sent to a slow path that does not listen.
+	// The packet was sent to a slow path, and nobody listens.
 	HOVER_DROP_CONTROLLER,
+	// The module sends more to its slow path than it may.
+	HOVER_DROP_CONTROLLER_RATE,
+	// The slow path does not read fast enough: its ring is full.
+	HOVER_DROP_CONTROLLER_FULL,
+	// The kernel had no memory for a copy, or the copy's interface is down.
+	HOVER_DROP_COPY,
+	// An xdp module's packet could not be handed up to tc.
+	HOVER_DROP_HAND_UP,
+	// Not drops: packets that the slow path got, and copies that were sent.
+	HOVER_COUNT_PACKET_IN = 14,
+	HOVER_COUNT_COPY = 15,
 	HOVER_DROP_REASONS = 16,
 };
 
@@ -56,7 +69,7 @@ struct hover_port_counters {
 
 // Index 0 of the ports is not used: ports are numbered from 1.
 struct hover_counters {
-	__u64 drops[HOVER_DROP_REASONS];
+	__u64 events[HOVER_DROP_REASONS];
 	struct hover_port_counters ports[];
 };
 
@@ -71,6 +84,14 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } hover_slots SEC(".maps");
 
+// The module's programs that are the same for all ports: hover_finish, and those of HOVER_STAGE from 1.
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 16);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} hover_stages SEC(".maps");
+
 // What a port is linked to; all zero when to nothing.
 struct hover_way {
 	// The interface that is linked to the port.
@@ -81,7 +102,7 @@ struct hover_way {
 	__u32 slot;
 };
 
-// By port number. The loader sets the size.
+// By port number, in a policy by the place where it lies. The loader sets the size.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -104,19 +125,24 @@ static __always_inline struct hover_counters *hover_counters_here(void)
 	return bpf_map_lookup_elem(&hover_counters, &only);
 }
 
-static __always_inline int hover_drop(enum hover_drop_reason reason)
+static __always_inline void hover_count(enum hover_event event)
 {
 	struct hover_counters *counters = hover_counters_here();
 
 	if (counters)
-		counters->drops[reason]++;
-	return TC_ACT_SHOT;
+		counters->events[event]++;
+}
+
+static __always_inline int hover_drop(enum hover_event reason)
+{
+	hover_count(reason);
+	return HOVER_END;
 }
 
 // A tail call whose instruction has the slot as an immediate. As bpf_tail_call would, it returns only on failure.
-#define HOVER_JUMP(skb, slot)                                                                                         \
+#define HOVER_JUMP(context, slot)                                                                                      \
 	({                                                                                                            \
-		register void *context_ asm("r1") = (skb);                                                            \
+		register void *context_ asm("r1") = (context);                                                        \
 		asm volatile("r2 = %[slots] ll\n\tr3 = %[index]\n\tcall 12"                                          \
 			     : "+r"(context_)                                                                         \
 			     : [slots] "i"(&hover_slots), [index] "i"(slot)                                           \
@@ -126,56 +152,70 @@ static __always_inline int hover_drop(enum hover_drop_reason reason)
 // Jumps to what is behind a port, and returns the port when there was no way on.
 //
 // Each call has its own constant. One call with a run-time index costs an indirect jump: ports above 8 pay it.
-static __always_inline __u32 hover_jump_to_port(struct __sk_buff *skb, __u32 port)
+static __always_inline __u32 hover_jump_to_port(HOVER_CONTEXT *context, __u32 port)
 {
 	if (port == 1) {
-		HOVER_JUMP(skb, 1);
+		HOVER_JUMP(context, 1);
 		return 1;
 	} else if (port == 2) {
-		HOVER_JUMP(skb, 2);
+		HOVER_JUMP(context, 2);
 		return 2;
 	} else if (port == 3) {
-		HOVER_JUMP(skb, 3);
+		HOVER_JUMP(context, 3);
 		return 3;
 	} else if (port == 4) {
-		HOVER_JUMP(skb, 4);
+		HOVER_JUMP(context, 4);
 		return 4;
 	} else if (port == 5) {
-		HOVER_JUMP(skb, 5);
+		HOVER_JUMP(context, 5);
 		return 5;
 	} else if (port == 6) {
-		HOVER_JUMP(skb, 6);
+		HOVER_JUMP(context, 6);
 		return 6;
 	} else if (port == 7) {
-		HOVER_JUMP(skb, 7);
+		HOVER_JUMP(context, 7);
 		return 7;
 	} else if (port == 8) {
-		HOVER_JUMP(skb, 8);
+		HOVER_JUMP(context, 8);
 		return 8;
 	}
-	bpf_tail_call(skb, &hover_slots, port);
+	bpf_tail_call(context, &hover_slots, port);
 	return port;
 }
 
-static __always_inline void hover_count_tx(struct __sk_buff *skb, struct hover_counters *counters, __u64 port,
-					   __u64 packets)
+static __always_inline void hover_count_tx(struct hover_counters *counters, __u64 port, __u64 packets, __u32 length)
 {
 	if (!counters || port > HOVER_MAX_PORT)
 		return;
 	counters->ports[port].tx_packets += packets;
-	counters->ports[port].tx_bytes += packets * skb->len;
+	counters->ports[port].tx_bytes += packets * length;
 }
 
-// Where a tail call to a port's slot that did not happen ends: nothing is linked to the port, or the kernel's limit of
-// tail calls is reached.
-static __always_inline int hover_no_way(__u32 port)
+#include <hover/handover.h>
+
+// Where a tail call to a slot that did not happen ends. Nothing is linked there; or what is there is not an xdp program,
+// and the packet goes up to tc; or the kernel's limit of tail calls is reached.
+static __always_inline int hover_no_way(HOVER_CONTEXT *context, __u32 slot)
 {
-	struct hover_way *way = bpf_map_lookup_elem(&hover_ways, &port);
+	struct hover_way *way = bpf_map_lookup_elem(&hover_ways, &slot);
 
-	return hover_drop(way && (way->interface || way->module) ? HOVER_DROP_LOOP : HOVER_DROP_UNLINKED);
+	if (!way || !(way->interface || way->module))
+		return hover_drop(HOVER_DROP_UNLINKED);
+#ifdef HOVER_XDP
+	return hover_hand_up_way(context, way);
+#else
+	return hover_drop(HOVER_DROP_LOOP);
+#endif
 }
 
-static __always_inline int hover_forward(struct __sk_buff *skb, struct metadata *md,
+static __always_inline bool hover_is_linked(__u32 slot)
+{
+	struct hover_way *way = bpf_map_lookup_elem(&hover_ways, &slot);
+
+	return way && (way->interface || way->module);
+}
+
+static __always_inline int hover_forward(HOVER_CONTEXT *context, struct metadata *md,
 					 struct hover_counters *volatile *kept)
 {
 	__u32 port = md->redir_ifc;
@@ -183,35 +223,80 @@ static __always_inline int hover_forward(struct __sk_buff *skb, struct metadata 
 	if (port == 0 || port > HOVER_MAX_WAY)
 		return hover_drop(HOVER_DROP_NO_PORT);
 	if (HOVER_COUNTS)
-		hover_count_tx(skb, *kept, port, 1);
-	port = hover_jump_to_port(skb, port);
+		hover_count_tx(*kept, port, 1, hover_frame_length(context));
+	port = hover_jump_to_port(context, port);
+#ifdef HOVER_XDP
+	if (HOVER_COUNTS && !hover_is_linked(port))
+		hover_count_tx(*kept, port, -1, hover_frame_length(context));
+#else
 	// It did not leave.
 	if (HOVER_COUNTS)
-		hover_count_tx(skb, *kept, port, -1);
-	return hover_no_way(port);
+		hover_count_tx(*kept, port, -1, hover_frame_length(context));
+#endif
+	return hover_no_way(context, port);
 }
 
-static __always_inline int hover_pass(struct __sk_buff *skb)
+static __always_inline int hover_pass(HOVER_CONTEXT *context, __u32 next)
 {
-	if (!HOVER_IS_POLICY)
-		return TC_ACT_UNSPEC;
-	bpf_tail_call(skb, &hover_slots, HOVER_NEXT);
-	return hover_drop(HOVER_DROP_LOOP);
+	bpf_tail_call(context, &hover_slots, next);
+	return hover_no_way(context, next);
 }
 
-static __always_inline int hover_recirculate(struct __sk_buff *skb)
+// Notes for another program of the module what is to become of the packet, and goes there. `next` and `self` as in
+// struct hover_state.
+static __always_inline int hover_hand_on(HOVER_CONTEXT *context, struct metadata *md, int verdict, __u32 next,
+					 __u32 self, __u32 stage)
 {
-	bpf_tail_call(skb, &hover_slots, HOVER_SELF);
-	return hover_drop(HOVER_DROP_LOOP);
+	struct hover_state *state = hover_state_here();
+
+	if (!state)
+		return hover_drop(HOVER_DROP_ERROR);
+	state->md = *md;
+	state->verdict = verdict;
+	state->next = next;
+	state->self = self;
+	bpf_tail_call(context, &hover_stages, stage);
+	return hover_drop(stage && stage < 16 ? HOVER_DROP_ERROR : HOVER_DROP_LOOP);
+}
+
+// Carries out what handle_rx answered. In a stage, the program's numbers are those of the port's program that it came
+// from; they are not asked for where they are not needed.
+static __always_inline int hover_settle(HOVER_CONTEXT *context, struct metadata *md, int verdict,
+					struct hover_counters *volatile *kept, const struct hover_state *from)
+{
+#define HOVER_NEXT_HERE (from ? from->next : HOVER_NEXT)
+#define HOVER_SELF_HERE (from ? from->self : HOVER_SELF)
+	if (verdict == RX_STAGE)
+		return hover_hand_on(context, md, verdict, HOVER_IS_POLICY ? HOVER_NEXT_HERE : 0, HOVER_SELF_HERE,
+				     md->redir_ifc);
+	if (md->copies || verdict == RX_FLOOD || verdict == RX_CONTROLLER || verdict == RX_HOLD)
+		return hover_hand_on(context, md, verdict, HOVER_IS_POLICY ? HOVER_NEXT_HERE : 0, HOVER_SELF_HERE, 0);
+	switch (verdict) {
+	case RX_OK:
+		if (HOVER_IS_POLICY)
+			return hover_pass(context, HOVER_NEXT_HERE);
+		return HOVER_PASS;
+	case RX_REDIRECT:
+		return hover_forward(context, md, kept);
+	case RX_DROP:
+		return hover_drop(HOVER_DROP_VERDICT);
+	case RX_RECIRCULATE:
+		bpf_tail_call(context, &hover_slots, HOVER_SELF_HERE);
+		return hover_drop(HOVER_DROP_LOOP);
+	default:
+		return hover_drop(HOVER_DROP_ERROR);
+	}
 }
 
 // The program of one port.
-SEC("tc")
-int hover_rx(struct __sk_buff *skb)
+HOVER_SECTION
+int hover_rx(HOVER_CONTEXT *context)
 {
 	struct metadata md = {};
+	__u64 before[4];
 	// On the stack: a register would be saved and restored at each hop.
 	struct hover_counters *volatile kept;
+	int verdict;
 
 	if (HOVER_COUNTS) {
 		struct hover_counters *counters = hover_counters_here();
@@ -220,29 +305,48 @@ int hover_rx(struct __sk_buff *skb)
 		kept = counters;
 		if (counters && port <= HOVER_MAX_PORT) {
 			counters->ports[port].rx_packets++;
-			counters->ports[port].rx_bytes += skb->len;
+			counters->ports[port].rx_bytes += hover_frame_length(context);
 		}
 	}
 	md.module_id = HOVER_MODULE;
 	md.in_ifc = HOVER_PORT;
 	md.is_egress = HOVER_EGRESS;
-	md.pktlen = skb->len;
+	md.pktlen = hover_frame_length(context);
+	hover_take_data(&md);
+	__builtin_memcpy(before, md.data, sizeof(before));
 
-	switch (handle_rx(skb, &md)) {
-	case RX_OK:
-		return hover_pass(skb);
-	case RX_REDIRECT:
-		return hover_forward(skb, &md, &kept);
-	case RX_DROP:
-		return hover_drop(HOVER_DROP_VERDICT);
-	case RX_RECIRCULATE:
-		return hover_recirculate(skb);
-	case RX_CONTROLLER:
-		return hover_drop(HOVER_DROP_CONTROLLER);
-	default:
-		return hover_drop(HOVER_DROP_ERROR);
-	}
+	verdict = handle_rx(context, &md);
+	hover_leave_data(&md, before);
+	return hover_settle(context, &md, verdict, &kept, NULL);
 }
+
+// Declares a program of the module that handle_rx or another stage goes on in by pkt_continue, numbered from 1 to 15.
+#define HOVER_STAGE(number, function)                                                                                 \
+	static int function(void *pkt, struct metadata *md);                                                          \
+	HOVER_SECTION int hover_stage_##number(HOVER_CONTEXT *context)                                                \
+	{                                                                                                             \
+		return hover_run_stage(context, function);                                                            \
+	}
+
+static __always_inline int hover_run_stage(HOVER_CONTEXT *context, int (*function)(void *, struct metadata *))
+{
+	const struct hover_state *state = hover_state_here();
+	struct hover_counters *volatile kept;
+	struct metadata md;
+	__u64 before[4];
+	int verdict;
+
+	if (!state)
+		return hover_drop(HOVER_DROP_ERROR);
+	kept = hover_counters_here();
+	md = state->md;
+	__builtin_memcpy(before, md.data, sizeof(before));
+	verdict = function(context, &md);
+	hover_leave_data(&md, before);
+	return hover_settle(context, &md, verdict, &kept, state);
+}
+
+#include <hover/finish.h>
 
 // Modules are loaded as GPL, as the original Hover did: many helpers are there for GPL programs only.
 char hover_license[] SEC("license") = "GPL";
