@@ -43,7 +43,8 @@ public struct ModuleCompiler: Sendable {
         try Self.checkNoZeros(source, file: name)
         let command = try Sandbox(toolFolders: toolFolders)
             .command(
-                clang: clang, includeDirectory: includeDirectory, file: name, defining: macros, limits: limits)
+                clang: clang, includeDirectory: includeDirectory, file: name,
+                defining: macros + Self.macros(for: source), limits: limits)
         await places.take()
         let result: Result<ClangRun, CompileError>
         do throws(CompileError) {
@@ -53,6 +54,11 @@ public struct ModuleCompiler: Sendable {
         }
         await places.giveBack()
         return try result.get().module(file: name, limits: limits)
+    }
+
+    /// What include/hover/program.h must know before it sees the source.
+    private static func macros(for source: String) -> [String] {
+        SourceScan(source).names(function: "handle_tx") ? ["HOVER_HANDLE_TX"] : []
     }
 
     /// Clang would warn of them and go on.

@@ -20,7 +20,9 @@
 #include <hover/iomodule_types.h>
 
 // Implemented by the module. `pkt` is a struct __sk_buff * at tc and a struct xdp_md * at xdp; a source that reads no
-// more of it than data and data_end, or uses the helpers only, is compiled for both.
+// more of it than data and data_end, or uses the helpers only, is compiled for both. A policy may implement handle_tx as
+// well, of the same form: then handle_rx is called for what enters, handle_tx for what leaves (md->is_egress). Who
+// compiles such a source without hoverd defines HOVER_HANDLE_TX.
 static int handle_rx(void *pkt, struct metadata *md);
 
 // Sends the packet out of port `ifc` of this module. Returns RX_REDIRECT, for handle_rx to return.

@@ -288,6 +288,20 @@ static __always_inline int hover_settle(HOVER_CONTEXT *context, struct metadata 
 	}
 }
 
+#ifdef HOVER_HANDLE_TX
+static int handle_tx(void *pkt, struct metadata *md);
+#endif
+
+// What leaves is handle_tx's where a policy has one. The condition is known at load: one of the calls goes.
+static __always_inline int hover_handle(struct __sk_buff *skb, struct metadata *md)
+{
+#ifdef HOVER_HANDLE_TX
+	if (HOVER_EGRESS)
+		return handle_tx(skb, md);
+#endif
+	return handle_rx(skb, md);
+}
+
 // The program of one port.
 HOVER_SECTION
 int hover_rx(HOVER_CONTEXT *context)
@@ -315,7 +329,7 @@ int hover_rx(HOVER_CONTEXT *context)
 	hover_take_data(&md);
 	__builtin_memcpy(before, md.data, sizeof(before));
 
-	verdict = handle_rx(context, &md);
+	verdict = hover_handle(context, &md);
 	hover_leave_data(&md, before);
 	return hover_settle(context, &md, verdict, &kept, NULL);
 }
