@@ -6,7 +6,7 @@ extension Controller {
     /// All links in the order of their creation.
     public func links() async -> [LinkState] {
         await exclusively {
-            self.model.links.values.sorted { $0.number < $1.number }.map { self.state(of: $0) }
+            self.model.links.values.sorted { $0.number < $1.number }.map { self.model.state(of: $0) }
         }
     }
 
@@ -18,7 +18,7 @@ extension Controller {
             guard let link = self.model.links[id] else {
                 throw HoverError(.notFound, "there is no link \(id): `hoverctl get links` lists them")
             }
-            return self.state(of: link)
+            return self.model.state(of: link)
         }
     }
 
@@ -37,7 +37,7 @@ extension Controller {
                 return link
             }
             self.nextLinkNumber += 1
-            return self.state(of: link)
+            return self.model.state(of: link)
         }
     }
 
@@ -51,10 +51,6 @@ extension Controller {
                 try model.planDeletion(ofLink: id, in: &plan)
             }
         }
-    }
-
-    private func state(of link: LinkRecord) -> LinkState {
-        LinkState(id: link.id, from: link.from, to: link.to, pending: model.pendingReason(of: link))
     }
 }
 

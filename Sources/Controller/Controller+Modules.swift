@@ -43,9 +43,10 @@ extension Controller {
         try specification.check()
         let code = try await compile(specification)
         return try await exclusively { () async throws(HoverError) in
+            try await self.refreshInterfaces(of: specification.placements)
             let isPolicy = specification.kind == .policy
             let tags = isPolicy ? try self.model.resolve(tags: specification.tags) : specification.tags
-            let module = ModuleRecord(
+            var module = ModuleRecord(
                 id: "m:" + UUID().uuidString.lowercased(), number: self.nextNumber, name: specification.name,
                 kind: specification.kind, tags: tags, source: code.source, warnings: code.warnings,
                 config: specification.config, maxPort: specification.maxPorts,
@@ -54,35 +55,40 @@ extension Controller {
                 object: code.object, number: module.number, isPolicy: isPolicy, maxPort: module.maxPort,
                 config: module.config)
             self.nextNumber += 1
-            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+            module.placements = try self.resolve(specification.placements, of: module)
+            try await self.change { [module] (model: inout Model, plan: inout Plan) throws(HoverError) in
                 try model.planCreation(of: module, image: image, in: &plan)
             }
             return try await self.state(of: self.model.modules[module.id] ?? module)
         }
     }
 
-    /// Changes a module's display name and tags; nil leaves them.
+    /// Changes a module's display name, tags and placements; nil leaves them.
     public func updateModule(
-        _ reference: String, name: String?, tags: [String]?
+        _ reference: String, name: String?, tags: [String]?, placements: [PlacementRequest]? = nil
     ) async throws(HoverError) -> ModuleState {
         try await exclusively { () async throws(HoverError) in
+            try await self.refreshInterfaces(of: placements ?? [])
             let module = try self.writable(reference)
             if let name {
                 try ModuleSpecification.check(name: name)
             }
-            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
-                let isPolicy = module.kind == .policy
-                let resolved = try tags.map { (tags) throws(HoverError) in
-                    isPolicy ? try model.resolve(tags: tags) : tags
-                }
-                try model.planUpdate(
-                    of: module, name: name ?? module.name, tags: resolved ?? module.tags, in: &plan)
+            var updated = module
+            updated.name = name ?? module.name
+            if let tags {
+                updated.tags = module.kind == .policy ? try self.model.resolve(tags: tags) : tags
+            }
+            if let placements {
+                updated.placements = try self.resolve(placements, of: module)
+            }
+            try await self.change { [updated] (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try model.planUpdate(of: module, to: updated, in: &plan)
             }
             return try await self.state(of: self.model.modules[module.id] ?? module)
         }
     }
 
-    /// Deletes a module. Its links go too, and policies no longer tag it.
+    /// Deletes a module. Its links go too, and policies no longer tag it or lie at its ports.
     public func deleteModule(_ reference: String) async throws(HoverError) {
         try await exclusively { () async throws(HoverError) in
             let module = try self.writable(reference)
@@ -112,6 +118,20 @@ extension Controller {
             }
             return PortState(number: number, peer: nil, rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0)
         }
+    }
+
+    private func refreshInterfaces(of requests: [PlacementRequest]) async throws(HoverError) {
+        for request in requests where request.end.node.hasPrefix("i:") {
+            try await refreshInterface(named: String(request.end.node.dropFirst(2)))
+        }
+    }
+
+    private func resolve(
+        _ requests: [PlacementRequest], of module: ModuleRecord
+    ) throws(HoverError) -> [PlacementRecord] {
+        let placements = try model.resolve(placements: requests, of: module, number: nextPlacementNumber)
+        nextPlacementNumber += placements.count
+        return placements
     }
 
     private func compile(
@@ -148,8 +168,8 @@ extension Controller {
     private func bridges() -> [ModuleState] {
         model.interfaces.values.filter { $0.interface.kind == "bridge" }.sorted { $0.index < $1.index }.map { record in
             ModuleState(
-                id: "b:" + record.interface.name, name: record.interface.name, kind: .bridge, tags: [], ports: [],
-                drops: [:], config: [:], number: 0, warnings: "", source: nil)
+                id: "b:" + record.interface.name, name: record.interface.name, kind: .bridge, tags: [], placements: [],
+                ports: [], drops: [:], config: [:], number: 0, warnings: "", source: nil)
         }
     }
 
@@ -168,7 +188,8 @@ extension Controller {
                 txBytes: counted.txBytes)
         }
         return ModuleState(
-            id: module.id, name: module.name, kind: module.kind, tags: module.tags, ports: ports,
+            id: module.id, name: module.name, kind: module.kind, tags: module.tags,
+            placements: module.placements, ports: ports,
             drops: Dictionary(uniqueKeysWithValues: count.drops.map { ($0.key.name, $0.value) }),
             config: module.config, number: module.number, warnings: module.warnings, source: module.source)
     }

@@ -16,6 +16,8 @@ public actor Controller {
     var nextNumber: UInt32 = 1
     /// The number of the next link.
     var nextLinkNumber = 1
+    /// The number of the next placement.
+    var nextPlacementNumber = 1
 
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []

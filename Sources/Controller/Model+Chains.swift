@@ -6,20 +6,7 @@ extension Model {
     /// The most policies on one direction of a link.
     static let maxPolicies = 8
 
-    /// The policies on the way between two nodes, with the handler of each that is run.
-    ///
-    /// A policy that tags only the node that is entered runs its ingress handler; one that tags only the node that is
-    /// left, its egress handler; one that tags both sees nothing of what stays within its group. First all that are
-    /// entered, then all that are left, each in the order of their creation.
-    func policies(from: String, to: String) -> [(policy: String, handler: PolicyHandler)] {
-        let leaving = policies(tagging: from)
-        let entering = policies(tagging: to)
-        let byNumber = { (a: String, b: String) in (modules[a]?.number ?? 0) < (modules[b]?.number ?? 0) }
-        return entering.subtracting(leaving).sorted(by: byNumber).map { ($0, .ingress) }
-            + leaving.subtracting(entering).sorted(by: byNumber).map { ($0, .egress) }
-    }
-
-    /// The nodes of an edge, from and to; nil when the edge does not exist.
+    /// The nodes of an edge, from and to; nil when the edge does not exist, or is between an interface and this host.
     func ends(of edge: Edge) -> (from: String, to: String)? {
         switch edge {
         case .link(let id, let reversed):
@@ -33,8 +20,19 @@ extension Model {
         }
     }
 
+    /// As an error names it.
+    private func description(of edge: Edge) -> String {
+        if let ends = ends(of: edge) {
+            return "from \(ends.from) to \(ends.to)"
+        }
+        guard case .member(let index, let direction) = edge, let name = interfaces[index]?.interface.name else {
+            return "over an edge that is gone"
+        }
+        return direction == .ingress ? "from i:\(name) to this host" : "from this host to i:\(name)"
+    }
+
     /// Where an edge begins and ends in the kernel; nil when there is nothing to be wired: the edge does not exist, an
-    /// interface is gone, or a bridge's member has no policy and stays the kernel's alone.
+    /// interface is gone, or an interface without a link has no policy and stays the kernel's alone.
     private func slotAndTerminal(of edge: Edge) -> (head: Slot, terminal: Target)? {
         switch edge {
         case .link(let id, let reversed):
@@ -44,8 +42,7 @@ extension Model {
             else { return nil }
             return (head, terminal)
         case .member(let index, let direction):
-            guard let record = interfaces[index], let ends = ends(of: edge),
-                linkAt(interface: record) == nil, !policies(from: ends.from, to: ends.to).isEmpty
+            guard let record = interfaces[index], linkAt(interface: record) == nil, !policies(on: edge).isEmpty
             else { return nil }
             let head: Slot = direction == .ingress ? .ingress(interface: index) : .egress(interface: index)
             return (head, .continue(interface: index))
@@ -74,16 +71,16 @@ extension Model {
     /// the one change of the slot at its head puts all of it in force at once.
     mutating func planChain(of edge: Edge, in plan: inout Plan) throws(HoverError) {
         let old = chains[edge]
-        guard let (head, terminal) = slotAndTerminal(of: edge), let ends = ends(of: edge) else {
+        guard let (head, terminal) = slotAndTerminal(of: edge) else {
             planUnchain(edge, old, in: &plan)
             return
         }
-        let wanted = policies(from: ends.from, to: ends.to)
+        let wanted = policies(on: edge)
         guard wanted.count <= Self.maxPolicies else {
             throw HoverError(
                 .conflict,
-                "\(wanted.count) policies would lie on the way from \(ends.from) to \(ends.to), and \(Self.maxPolicies) "
-                    + "can: remove tags from some")
+                "\(wanted.count) policies would lie on the way \(description(of: edge)), and \(Self.maxPolicies) can: "
+                    + "remove tags or placements from some")
         }
         if let old, old.head == head, old.terminal == terminal,
             old.hops.elementsEqual(wanted, by: { $0.policy == $1.policy && $0.handler == $1.handler })
@@ -97,7 +94,8 @@ extension Model {
         for (slot, target) in zip(slots, targets).reversed() {
             plan.actions.append(.wire(slot, to: target, before: nil))
         }
-        let before = old?.head == head ? old?.first : nil
+        // What is taken over leads on until then: an interface's packets are never without its policies.
+        let before = self.edge(at: head).flatMap { chains[$0]?.first }
         plan.actions.append(.wire(head, to: chain.first, before: before))
         plan.releases += (old?.hops ?? []).map { .hop($0) }
         set(.chain(edge, chain), in: &plan)
@@ -105,7 +103,7 @@ extension Model {
 
     private mutating func planUnchain(_ edge: Edge, _ old: Chain?, in plan: inout Plan) {
         guard let old else { return }
-        if isPresent(old.head) {
+        if isPresent(old.head), self.edge(at: old.head) == edge {
             plan.actions.append(.wire(old.head, to: nil, before: old.first))
         }
         plan.releases += old.hops.map { .hop($0) }
@@ -121,16 +119,16 @@ extension Model {
     }
 
     private func planHops(
-        _ wanted: [(policy: String, handler: PolicyHandler)], in plan: inout Plan
+        _ wanted: [AppliedPolicy], in plan: inout Plan
     ) throws(HoverError) -> [Hop] {
         var hops: [Hop] = []
-        for (policy, handler) in wanted {
-            guard let instance = freeHop(of: policy, in: plan) else {
+        for applied in wanted {
+            guard let instance = freeHop(of: applied.policy, in: plan) else {
                 throw HoverError(
                     .conflict,
-                    "policy \(policy) would lie in more than \(ModuleImage.maxHops) places: give it fewer tags")
+                    "policy \(applied.policy) would lie in more than \(ModuleImage.maxHops) places: give it fewer tags")
             }
-            let hop = Hop(policy: policy, handler: handler, instance: instance)
+            let hop = Hop(policy: applied.policy, handler: applied.handler, instance: instance)
             plan.actions.append(.loadHop(hop))
             hops.append(hop)
         }
@@ -165,13 +163,23 @@ extension Model {
         set(.attachment(index, attachment), in: &plan)
     }
 
-    /// Removes the programs of an interface that no chain needs any more.
+    /// Removes the programs of an interface that no chain needs any more, or the hooks that no chain begins at.
     mutating func planDetachment(of index: Int, in plan: inout Plan) {
-        guard attachments[index] != nil else { return }
+        guard var attachment = attachments[index] else { return }
         let linked = interfaces[index].flatMap { linkAt(interface: $0) } != nil
-        let tagged = [HookDirection.ingress, .egress].contains { chains[.member(interface: index, $0)] != nil }
-        guard !linked, !tagged else { return }
-        plan.releases.append(.interface(index))
-        set(.attachment(index, nil), in: &plan)
+        let concerned = [HookDirection.ingress, .egress].contains { chains[.member(interface: index, $0)] != nil }
+        guard linked || concerned else {
+            plan.releases.append(.interface(index))
+            set(.attachment(index, nil), in: &plan)
+            return
+        }
+        for (direction, slot) in [
+            (HookDirection.ingress, Slot.ingress(interface: index)), (.egress, .egress(interface: index)),
+        ]
+        where attachment.hooks.contains(direction) && self.edge(at: slot) == nil {
+            plan.releases.append(.hook(interface: index, direction))
+            attachment.hooks.remove(direction)
+            set(.attachment(index, attachment), in: &plan)
+        }
     }
 }

@@ -11,6 +11,7 @@ extension Model {
         set(.interface(record.index, record), in: &plan)
         if let old, old.interface.name != record.interface.name {
             try planRename(from: old.interface.name, to: record.interface.name, in: &plan)
+            planPlacements(from: old.interface.name, to: record.interface.name, in: &plan)
         }
         planPeer(of: record, in: &plan)
         try planChainsAround(record, in: &plan)

@@ -75,14 +75,21 @@ extension Model {
         try planChains(of: link, in: &plan)
     }
 
-    /// Plans both directions of a link, which may be gone from the model.
+    /// Plans both directions of a link, which may be gone from the model. An interface's own chains end when a link
+    /// begins, and begin when it ends: what takes over is planned first.
     mutating func planChains(of link: LinkRecord, in plan: inout Plan) throws(HoverError) {
-        try planChain(of: .link(link.id, reversed: false), in: &plan)
-        try planChain(of: .link(link.id, reversed: true), in: &plan)
+        let linkEdges: [Edge] = [.link(link.id, reversed: false), .link(link.id, reversed: true)]
+        var ownEdges: [Edge] = []
         for case .interface(let name) in [link.from, link.to] {
             if let record = interface(named: name) {
-                planDetachment(of: record.index, in: &plan)
+                ownEdges += [.member(interface: record.index, .ingress), .member(interface: record.index, .egress)]
             }
+        }
+        for edge in links[link.id] != nil ? linkEdges + ownEdges : ownEdges + linkEdges {
+            try planChain(of: edge, in: &plan)
+        }
+        for case .member(let index, .ingress) in ownEdges {
+            planDetachment(of: index, in: &plan)
         }
     }
 

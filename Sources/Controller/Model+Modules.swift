@@ -39,34 +39,49 @@ extension Model {
         }
         set(.module(module.id, module), in: &plan)
         try planEdges(around: module.tags, in: &plan)
+        try planEdges(at: module.placements, in: &plan)
     }
 
+    /// Plans a module's other name, tags or placements.
     mutating func planUpdate(
-        of module: ModuleRecord, name: String, tags: [String], in plan: inout Plan
+        of module: ModuleRecord, to updated: ModuleRecord, in plan: inout Plan
     ) throws(HoverError) {
-        var updated = module
-        updated.name = name
-        updated.tags = tags
+        let neighbours = neighbours(of: module.id)
         set(.module(module.id, updated), in: &plan)
-        if module.kind == .policy {
-            try planEdges(around: Set(tags).symmetricDifference(module.tags).sorted(), in: &plan)
-        }
+        guard module.kind == .policy else { return }
+        planStay(of: neighbours, nextTo: module.id, in: &plan)
+        try planEdges(around: Set(updated.tags).symmetricDifference(module.tags).sorted(), in: &plan)
+        try planEdges(at: Set(updated.placements).symmetricDifference(module.placements), in: &plan)
     }
 
     mutating func planDeletion(of module: ModuleRecord, in plan: inout Plan) throws(HoverError) {
         for link in links(of: module.id).sorted() {
             try planDeletion(ofLink: link, in: &plan)
         }
-        for policy in policies(tagging: module.id).sorted() {
+        for policy in policies(concerning: module).sorted() {
             guard let record = modules[policy] else { continue }
-            try planUpdate(of: record, name: record.name, tags: record.tags.filter { $0 != module.id }, in: &plan)
+            var updated = record
+            updated.tags.removeAll { $0 == module.id }
+            updated.placements.removeAll { $0.side.end.node == module.id }
+            try planUpdate(of: record, to: updated, in: &plan)
         }
-        if module.kind == .policy {
-            // Without tags it lies nowhere, and its rows can go.
-            try planUpdate(of: module, name: module.name, tags: [], in: &plan)
+        if module.kind == .policy, let record = modules[module.id] {
+            // Without tags and placements it lies nowhere, and its rows can go.
+            var updated = record
+            updated.tags = []
+            updated.placements = []
+            try planUpdate(of: record, to: updated, in: &plan)
+            planForgetting(module.id, in: &plan)
         }
         set(.module(module.id, nil), in: &plan)
         plan.releases.append(.module(module.id))
+    }
+
+    /// Ids of the policies that tag a module, or are placed at a port of it.
+    private func policies(concerning module: ModuleRecord) -> Set<String> {
+        (1...module.maxPort).reduce(into: policies(tagging: module.id)) {
+            $0.formUnion(policies(placedAt: .port(module: module.id, number: $1)))
+        }
     }
 
     /// Plans again all edges that begin or end at some nodes.
@@ -87,7 +102,7 @@ extension Model {
         }
     }
 
-    /// Plans both directions between an interface and the bridge that it is a member of.
+    /// Plans both directions between an interface without a link and its bridge, or this host.
     mutating func planMember(_ index: Int, in plan: inout Plan) throws(HoverError) {
         try planChain(of: .member(interface: index, .ingress), in: &plan)
         try planChain(of: .member(interface: index, .egress), in: &plan)

@@ -10,12 +10,13 @@ extension Model {
 
     /// Refuses a link over which a packet could need more tail calls than the kernel allows.
     func checkPaths(over link: LinkRecord) throws(HoverError) {
-        for (from, to) in [(link.from.node, link.to.node), (link.to.node, link.from.node)] {
+        for reversed in [false, true] {
+            let (from, to) = reversed ? (link.to.node, link.from.node) : (link.from.node, link.to.node)
             var budget = Self.searchBudget
             var visited: Set<String> = [from, to]
             let before = isModule(from) ? longestWay(from: from, backwards: true, &visited, &budget) + 1 : 0
             let after = isModule(to) ? longestWay(from: to, backwards: false, &visited, &budget) : 0
-            let calls = before + policies(from: from, to: to).count + 1 + after
+            let calls = before + policies(on: .link(link.id, reversed: reversed)).count + 1 + after
             guard calls <= Self.maxTailCalls else {
                 throw HoverError(
                     .conflict,
@@ -36,10 +37,10 @@ extension Model {
         for id in links(of: node) {
             budget -= 1
             guard budget > 0, let link = links[id] else { return longest }
-            let next = link.from.node == node ? link.to.node : link.from.node
+            let beginsHere = link.from.node == node
+            let next = beginsHere ? link.to.node : link.from.node
             guard !visited.contains(next) else { continue }
-            let policies = backwards ? policies(from: next, to: node) : policies(from: node, to: next)
-            var calls = policies.count
+            var calls = policies(on: .link(id, reversed: beginsHere == backwards)).count
             if isModule(next) {
                 visited.insert(next)
                 calls += 1 + longestWay(from: next, backwards: backwards, &visited, &budget)

@@ -16,6 +16,9 @@ struct Model: Sendable {
     private var linkAt: [Endpoint: String] = [:]
     private var linksOf: [String: Set<String>] = [:]
     private var policiesOf: [String: Set<String>] = [:]
+    private var placedAt: [Endpoint: Set<String>] = [:]
+    private var placedNextTo: [String: Set<String>] = [:]
+    private var edgeAt: [Slot: Edge] = [:]
     private var interfaceNamed: [String: Int] = [:]
     private var membersOf: [Int: Set<Int>] = [:]
     private var hopsOf: [String: Set<Int>] = [:]
@@ -51,6 +54,10 @@ struct Model: Sendable {
             return .interface(index, old)
         case .chain(let edge, let new):
             let old = chains.exchange(edge, new)
+            if let old, edgeAt[old.head] == edge {
+                edgeAt[old.head] = nil
+            }
+            new.map { edgeAt[$0.head] = edge }
             old?.hops.forEach { hopsOf[$0.policy]?.remove($0.instance) }
             new?.hops.forEach { _ = hopsOf[$0.policy, default: []].insert($0.instance) }
             return .chain(edge, old)
@@ -65,12 +72,24 @@ struct Model: Sendable {
         for tag in module.tags {
             policiesOf[tag, default: []].insert(module.id)
         }
+        for placement in module.placements {
+            placedAt[placement.side.end, default: []].insert(module.id)
+            if let neighbour = placement.position.neighbour {
+                placedNextTo[neighbour, default: []].insert(module.id)
+            }
+        }
     }
 
     private mutating func unindex(_ module: ModuleRecord) {
         namesakes.remove(module.id, at: module.name)
         for tag in module.tags {
             policiesOf.remove(module.id, at: tag)
+        }
+        for placement in module.placements {
+            placedAt.remove(module.id, at: placement.side.end)
+            if let neighbour = placement.position.neighbour {
+                placedNextTo.remove(module.id, at: neighbour)
+            }
         }
     }
 
@@ -117,6 +136,15 @@ extension Model {
 
     /// Ids of the policies that tag a node.
     func policies(tagging node: String) -> Set<String> { policiesOf[node] ?? [] }
+
+    /// Ids of the policies with a placement at a port or an interface.
+    func policies(placedAt end: Endpoint) -> Set<String> { placedAt[end] ?? [] }
+
+    /// Ids of the policies that were placed before or after one.
+    func policies(placedNextTo policy: String) -> Set<String> { placedNextTo[policy] ?? [] }
+
+    /// The edge whose chain a slot leads into.
+    func edge(at head: Slot) -> Edge? { edgeAt[head] }
 
     /// The interface of a name.
     func interface(named name: String) -> InterfaceRecord? {

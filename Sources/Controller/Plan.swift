@@ -20,6 +20,7 @@ enum Release: Sendable, Hashable {
     case module(String)
     case hop(Hop)
     case interface(Int)
+    case hook(interface: Int, HookDirection)
 }
 
 /// A change as data: what to do in the kernel, what the model becomes, and what to remove afterwards.
@@ -96,6 +97,7 @@ extension Dataplane {
             case .module(let id): try unloadModule(id)
             case .hop(let hop): try unloadHop(hop.instance, ofPolicy: hop.policy)
             case .interface(let index): try detach(interface: index)
+            case .hook(let index, let direction): try unhook(interface: index, direction)
             }
         } catch {
             log("could not remove what is no longer used: \(error)")

@@ -7,11 +7,13 @@ import TypedValue
 /// A module as the controller keeps it.
 struct ModuleRecord: Sendable, Hashable {
     var id: String
-    /// Unique while `hoverd` runs; also the order in which policies lie on a link.
+    /// Unique while `hoverd` runs; also the order in which tags put policies on a link.
     var number: UInt32
     var name: String
     var kind: ModuleKind
     var tags: [String]
+    /// A policy's; the order in which they were asked for.
+    var placements: [PlacementRecord] = []
     var source: String?
     var warnings: String
     var config: [String: TypedValue]
@@ -43,7 +45,8 @@ struct InterfaceRecord: Sendable, Hashable {
 enum Edge: Sendable, Hashable {
     /// A link, from `from` to `to` or the other way.
     case link(String, reversed: Bool)
-    /// A Linux bridge's member: into the bridge (`ingress`) or out of it (`egress`).
+    /// An interface without a link: from it (`ingress`) or to it (`egress`), on the other side the Linux bridge that it
+    /// is a member of, or else this host.
     case member(interface: Int, HookDirection)
 }
 

@@ -6,7 +6,7 @@ import TypedValue
 public enum ModuleKind: String, Sendable, Hashable, CaseIterable {
     /// Has ports; decides with every packet which port it leaves by.
     case forward = "bpf/forward"
-    /// Transparent, no ports; lies on the links that its tags name.
+    /// Transparent, no ports; lies on the links that its tags name, and where it is placed.
     case policy = "bpf/policy"
     /// A Linux bridge of the kernel's, present as `b:<name>`, read only.
     case bridge = "bridge"
@@ -15,7 +15,7 @@ public enum ModuleKind: String, Sendable, Hashable, CaseIterable {
     public var summary: String {
         switch self {
         case .forward: "a module with ports, from C source or an eBPF object; links connect its ports"
-        case .policy: "a transparent module on the links around what its tags name"
+        case .policy: "a transparent module on the links around what its tags name, and where it is placed"
         case .bridge: "a Linux bridge of this host; policies may tag it"
         }
     }
@@ -34,6 +34,8 @@ public struct ModuleSpecification: Sendable {
     public var name: String
     public var kind: ModuleKind
     public var tags: [String]
+    /// Where to put a policy besides.
+    public var placements: [PlacementRequest]
     public var code: Code
     /// Ports to make at once.
     public var ports: Int
@@ -45,12 +47,13 @@ public struct ModuleSpecification: Sendable {
     public var counters: Bool
 
     public init(
-        name: String, kind: ModuleKind, tags: [String] = [], code: Code, ports: Int = 0, maxPorts: Int = 64,
-        config: [String: TypedValue] = [:], counters: Bool = true
+        name: String, kind: ModuleKind, tags: [String] = [], placements: [PlacementRequest] = [], code: Code,
+        ports: Int = 0, maxPorts: Int = 64, config: [String: TypedValue] = [:], counters: Bool = true
     ) {
         self.name = name
         self.kind = kind
         self.tags = tags
+        self.placements = placements
         self.code = code
         self.ports = ports
         self.maxPorts = maxPorts
@@ -66,6 +69,7 @@ public struct ModuleState: Sendable, Hashable {
     public var name: String
     public var kind: ModuleKind
     public var tags: [String]
+    public var placements: [PlacementRecord]
     public var ports: [PortState]
     /// Packets dropped by reason.
     public var drops: [String: UInt64]

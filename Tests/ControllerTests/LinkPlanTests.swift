@@ -112,7 +112,9 @@ import Testing
         try planner.addModule("b")
         try planner.plan { (model, plan) throws(HoverError) in
             let module = try model.resolve(module: "b")
-            try model.planUpdate(of: module, name: "a", tags: [], in: &plan)
+            var renamed = module
+            renamed.name = "a"
+            try model.planUpdate(of: module, to: renamed, in: &plan)
         }
         let error = try refusal { try planner.model.resolve(module: "a") }
         #expect(error.kind == .conflict)

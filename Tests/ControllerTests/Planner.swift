@@ -9,6 +9,7 @@ import Netlink
 struct Planner {
     var model = Model()
     private var number: UInt32 = 0
+    private var placementNumber = 1
 
     /// Plans and keeps; what the kernel would be told is the result.
     @discardableResult
@@ -25,17 +26,58 @@ struct Planner {
 
     @discardableResult
     mutating func addModule(
-        _ name: String, _ kind: ModuleKind = .forward, tags: [String] = [], maxPort: Int = 4
+        _ name: String, _ kind: ModuleKind = .forward, tags: [String] = [], placed: [PlacementRequest] = [],
+        maxPort: Int = 4
     ) throws -> Plan {
         number += 1
-        let module = ModuleRecord(
+        var module = ModuleRecord(
             id: "m:" + name, number: number, name: name, kind: kind, tags: tags, source: nil, warnings: "", config: [:],
             maxPort: maxPort, ports: [], tables: [])
+        module.placements = try resolve(placed, of: module)
         let image = ModuleImage(
             object: [], number: number, isPolicy: kind == .policy, maxPort: maxPort, config: [:])
-        return try plan { (model, plan) throws(HoverError) in
+        return try plan { [module] (model, plan) throws(HoverError) in
             try model.planCreation(of: module, image: image, in: &plan)
         }
+    }
+
+    private mutating func resolve(
+        _ requests: [PlacementRequest], of module: ModuleRecord
+    ) throws -> [PlacementRecord] {
+        let placements = try model.resolve(placements: requests, of: module, number: placementNumber)
+        placementNumber += placements.count
+        return placements
+    }
+
+    /// Gives a policy other placements, and other tags if any are given.
+    @discardableResult
+    mutating func place(_ policy: String, _ requests: [PlacementRequest], tags: [String]? = nil) throws -> Plan {
+        let module = try model.resolve(module: policy)
+        var updated = module
+        updated.placements = try resolve(requests, of: module)
+        updated.tags = tags ?? module.tags
+        return try plan { [updated] (model, plan) throws(HoverError) in
+            try model.planUpdate(of: module, to: updated, in: &plan)
+        }
+    }
+
+    @discardableResult
+    mutating func delete(_ module: String) throws -> Plan {
+        try plan { (model, plan) throws(HoverError) in
+            try model.planDeletion(of: model.resolve(module: module), in: &plan)
+        }
+    }
+
+    @discardableResult
+    mutating func unlink(_ id: String) throws -> Plan {
+        try plan { (model, plan) throws(HoverError) in try model.planDeletion(ofLink: id, in: &plan) }
+    }
+
+    /// Names of the policies on a side, in their order.
+    func order(_ direction: Direction, of end: EndpointRequest) -> [String] {
+        let end: Endpoint =
+            end.port.map { .port(module: "m:" + end.node, number: $0) } ?? .interface(String(end.node.dropFirst(2)))
+        return model.policies(at: Side(end: end, direction: direction)).map { String($0.policy.dropFirst(2)) }
     }
 
     @discardableResult
@@ -72,6 +114,14 @@ extension EndpointRequest {
         EndpointRequest(node: module, port: number)
     }
     static func interface(_ name: String) -> EndpointRequest { EndpointRequest(node: "i:" + name) }
+}
+
+extension PlacementRequest {
+    static func at(
+        _ end: EndpointRequest, _ direction: Direction? = .ingress, _ position: Position = .last
+    ) -> PlacementRequest {
+        PlacementRequest(end: end, direction: direction, position: position)
+    }
 }
 
 extension Plan {

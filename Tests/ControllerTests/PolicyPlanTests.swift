@@ -55,7 +55,9 @@ import Testing
         try planner.link(.port("a", 1), .port("b", 1))
         let plan = try planner.plan { (model, plan) throws(HoverError) in
             let policy = try model.resolve(module: "p")
-            try model.planUpdate(of: policy, name: "p", tags: [], in: &plan)
+            var updated = policy
+            updated.tags = []
+            try model.planUpdate(of: policy, to: updated, in: &plan)
         }
         #expect(plan.releases.count == 2)
         let chain = try #require(planner.model.chains.values.first)
@@ -73,7 +75,10 @@ import Testing
         try planner.link(.port("b", 2), .port("c", 1))
         try planner.addModule("p", .policy, tags: ["m:b"])
         let plan = try planner.plan { (model, plan) throws(HoverError) in
-            try model.planUpdate(of: model.resolve(module: "p"), name: "p", tags: ["m:a"], in: &plan)
+            let policy = try model.resolve(module: "p")
+            var updated = policy
+            updated.tags = ["m:a"]
+            try model.planUpdate(of: policy, to: updated, in: &plan)
         }
         let made = plan.actions.compactMap { if case .loadHop(let hop) = $0 { hop.instance } else { nil } }
         let removed = plan.releases.compactMap { if case .hop(let hop) = $0 { hop.instance } else { nil } }
