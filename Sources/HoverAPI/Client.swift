@@ -37,7 +37,7 @@ extension HoverClient {
         try await send(.POST, ["modules"], body: request)
     }
 
-    /// Changes a module's name or tags.
+    /// Changes a module's name, tags or placements.
     public func updateModule(_ module: String, _ change: ModuleChange) async throws -> Module {
         try await send(.PATCH, ["modules", module], body: change)
     }
@@ -160,8 +160,8 @@ extension HoverClient {
         try await get(["types"])
     }
 
-    /// Modules, links and interfaces as one document.
-    public func topology() async throws -> TypedValue {
+    /// What is connected with what, and which policies lie on the way.
+    public func topology() async throws -> Topology {
         try await get(["topology"])
     }
 

@@ -12,6 +12,8 @@ public struct Module: Codable, Sendable, Hashable {
     public var type: String
     /// Ids of the modules (`m:…`), bridges (`b:…`) and interfaces (`i:…`) that a policy module is applied to.
     public var tags: [String]
+    /// Where a policy module is put besides.
+    public var placements: [Placement]
     /// The module's ports in order; empty for a policy module.
     public var ports: [Port]
     /// Packets dropped by this module since it was created, by reason.
@@ -24,13 +26,14 @@ public struct Module: Codable, Sendable, Hashable {
     public var warnings: String
 
     public init(
-        id: String, name: String, type: String, tags: [String], ports: [Port], drops: [String: UInt64],
-        config: [String: TypedValue], number: UInt32, warnings: String
+        id: String, name: String, type: String, tags: [String], placements: [Placement] = [], ports: [Port],
+        drops: [String: UInt64], config: [String: TypedValue], number: UInt32, warnings: String
     ) {
         self.id = id
         self.name = name
         self.type = type
         self.tags = tags
+        self.placements = placements
         self.ports = ports
         self.drops = drops
         self.config = config
@@ -83,6 +86,7 @@ public struct ModuleRequest: Codable, Sendable, Hashable {
     /// `bpf/forward` or `bpf/policy`.
     public var type: String
     public var tags: [String]?
+    public var placements: [Placement]?
     /// C source; exactly one of `source` and `object` is given.
     public var source: String?
     /// A file name for the source, shown in diagnostics; `module.c` without.
@@ -99,13 +103,14 @@ public struct ModuleRequest: Codable, Sendable, Hashable {
     public var counters: Bool?
 
     public init(
-        name: String, type: String, tags: [String]? = nil, source: String? = nil, file: String? = nil,
-        object: String? = nil, ports: Int? = nil, maxPorts: Int? = nil, config: [String: TypedValue]? = nil,
-        counters: Bool? = nil
+        name: String, type: String, tags: [String]? = nil, placements: [Placement]? = nil, source: String? = nil,
+        file: String? = nil, object: String? = nil, ports: Int? = nil, maxPorts: Int? = nil,
+        config: [String: TypedValue]? = nil, counters: Bool? = nil
     ) {
         self.name = name
         self.type = type
         self.tags = tags
+        self.placements = placements
         self.source = source
         self.file = file
         self.object = object
@@ -116,7 +121,7 @@ public struct ModuleRequest: Codable, Sendable, Hashable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, type, tags, source, file, object, ports, config, counters
+        case name, type, tags, placements, source, file, object, ports, config, counters
         case maxPorts = "max_ports"
     }
 }
@@ -125,10 +130,12 @@ public struct ModuleRequest: Codable, Sendable, Hashable {
 public struct ModuleChange: Codable, Sendable, Hashable {
     public var name: String?
     public var tags: [String]?
+    public var placements: [Placement]?
 
-    public init(name: String? = nil, tags: [String]? = nil) {
+    public init(name: String? = nil, tags: [String]? = nil, placements: [Placement]? = nil) {
         self.name = name
         self.tags = tags
+        self.placements = placements
     }
 }
 

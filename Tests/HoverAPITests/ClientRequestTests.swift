@@ -8,8 +8,8 @@ import TypedValue
 /// What the client sends.
 @Suite struct ClientRequestTests {
     private static let module = """
-        {"id":"m:1","name":"a","type":"bpf/forward","tags":[],"ports":[],"drops":{},"config":{},"number":1,
-         "warnings":""}
+        {"id":"m:1","name":"a","type":"bpf/forward","tags":[],"placements":[],"ports":[],"drops":{},"config":{},
+         "number":1,"warnings":""}
         """
     private static let link = """
         {"id":"l:1","from":{"node":"m:1","port":1},"to":{"node":"i:eth1"},"state":"up"}
@@ -73,7 +73,7 @@ import TypedValue
         Route(method: "GET", path: "/v1/interfaces", answer: "[]") { _ = try await $0.interfaces() },
         Route(method: "GET", path: "/v1/interfaces/eth1.5", answer: interface) { _ = try await $0.interface("eth1.5") },
         Route(method: "GET", path: "/v1/types", answer: "[]") { _ = try await $0.types() },
-        Route(method: "GET", path: "/v1/topology", answer: "{}") { _ = try await $0.topology() },
+        Route(method: "GET", path: "/v1/topology", answer: #"{"nodes":[],"edges":[]}"#) { _ = try await $0.topology() },
         Route(method: "GET", path: "/v1/version", answer: #"{"version":"1","kernel":"6.18"}"#) {
             let version = try await $0.version()
             #expect(version == Version(version: "1", kernel: "6.18"))

@@ -13,14 +13,22 @@ import TypedValue
     private static let samples: [String: [any Encodable & Sendable]] = {
         let counters = PortCounters(rxPackets: 1, rxBytes: 2, txPackets: 3, txBytes: .max)
         let port = HoverAPI.Port(number: 1, peer: "i:eth1", counters: counters)
+        let placement = Placement(
+            node: "m:1", port: 1, direction: "ingress", at: "first", before: "m:2", after: "m:3")
+        let policy = EdgePolicy(policy: "m:2", handler: "egress", tag: "m:1", placement: placement)
         let module = Module(
-            id: "m:1", name: "a", type: "bpf/forward", tags: ["b:br0"], ports: [port], drops: ["unlinked": 1],
+            id: "m:1", name: "a", type: "bpf/forward", tags: ["b:br0"], placements: [placement], ports: [port],
+            drops: ["unlinked": 1],
             config: ["limit": 5], number: 1, warnings: "")
         let end = LinkEnd(node: "m:1", port: 1)
         let link = Link(id: "l:1", from: end, to: end, state: "pending", detail: "the interface is gone")
         let interface = Interface(
             id: "i:eth1", name: "eth1", index: 2, kind: "veth", up: true, mtu: 1500, address: "02:00:00:00:00:01",
             bridge: "br0", link: "l:1")
+        let node = TopologyNode(id: "i:eth1", name: "eth1", type: "interface")
+        let edge = TopologyEdge(
+            kind: "link", link: "l:1", from: end, to: end, state: "pending", detail: "the interface is gone",
+            forth: [policy], back: [])
         let diagnostic = Diagnostic(file: "a.c", line: 1, column: 2, severity: "error", message: "no")
         let entry = TableEntry(key: 1, value: 2, perCPU: [1, 1])
         let names = [TypeShape.EnumerationCase(name: "A", value: -1)]
@@ -38,10 +46,10 @@ import TypedValue
             "LinkRequest": [LinkRequest(from: end, to: end)], "Interface": [interface],
             "ModuleRequest": [
                 ModuleRequest(
-                    name: "a", type: "bpf/policy", tags: [], source: "", file: "", object: "", ports: 1, maxPorts: 2,
-                    config: ["a": 1], counters: true)
+                    name: "a", type: "bpf/policy", tags: [], placements: [placement], source: "", file: "", object: "",
+                    ports: 1, maxPorts: 2, config: ["a": 1], counters: true)
             ],
-            "ModuleChange": [ModuleChange(name: "a", tags: [])],
+            "ModuleChange": [ModuleChange(name: "a", tags: [], placements: [placement])], "Placement": [placement],
             "ModuleType": [ModuleType(name: "a", summary: "b", creatable: true)],
             "Table": [
                 Table(
@@ -51,7 +59,8 @@ import TypedValue
             "TableEntry": [entry], "TablePage": [TablePage(entries: [entry], next: 1)],
             "EntryRequest": [EntryRequest(key: 1, value: 2, perCPU: [1])],
             "ValueRequest": [ValueRequest(value: 2, perCPU: [1])],
-            "Topology": [Topology(modules: [module], links: [link], interfaces: [interface])],
+            "Topology": [Topology(nodes: [node], edges: [edge])], "TopologyNode": [node], "TopologyEdge": [edge],
+            "EdgePolicy": [policy],
             "Version": [Version(version: "1", kernel: "6")],
             "Problem": [
                 Problem(type: "", title: "", status: 400, detail: "", diagnostics: [diagnostic], log: "")
@@ -92,7 +101,8 @@ import TypedValue
     @Test func optionalMembersCanBeMissing() throws {
         for (name, minimum) in [
             ("ModuleRequest", ["name": "a", "type": "bpf/forward"] as TypedValue), ("ModuleChange", [:]),
-            ("LinkEnd", ["node": "m:1"]), ("LinkEnd", ["node": "m:1", "port": .null]), ("EntryRequest", ["key": 1]),
+            ("Placement", ["node": "m:1"]), ("LinkEnd", ["node": "m:1"]), ("LinkEnd", ["node": "m:1", "port": .null]),
+            ("EntryRequest", ["key": 1]),
         ] {
             try Schema.reference(name).check(minimum)
         }
@@ -111,6 +121,14 @@ import TypedValue
         (#"{"name":"a","type":"bpf/x"}"#, #"type: expected bpf/forward or bpf/policy, found "bpf/x""#),
         (#"{"name":"a","type":"bpf/forward","tags":["a",1]}"#, "tags[1]: expected a string, found an integer"),
         (#"{"name":"a","type":"bpf/forward","tags":{}}"#, "tags: expected an array, found an object"),
+        (
+            #"{"name":"a","type":"bpf/policy","placements":[{"node":"b","port":1,"direction":"in"}]}"#,
+            #"placements[0].direction: expected ingress or egress, found "in""#
+        ),
+        (
+            #"{"name":"a","type":"bpf/policy","placements":[{"node":"b","position":"first"}]}"#,
+            "placements[0].position: expected one of the members node, port, direction, at, before, after, found this one"
+        ),
         (#"{"name":"a","type":"bpf/forward","counters":1}"#, "counters: expected true or false, found an integer"),
         ("[]", "the body: expected an object, found an array"),
         ("", "the body is empty: expected JSON"),

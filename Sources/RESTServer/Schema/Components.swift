@@ -19,7 +19,7 @@ enum Components {
         }
     }
 
-    static let all = modules + links + tables + system + shapes
+    static let all = modules + links + topology + tables + system + shapes
 
     static let schemas = Dictionary(all.map { ($0.name, $0.schema) }) { first, _ in first }
 
@@ -33,6 +33,7 @@ enum Components {
                 .required(
                     "tags", .array(of: .string),
                     "What a policy module is applied to: ids of modules (`m:…`), bridges (`b:…`), interfaces (`i:…`)."),
+                .required("placements", .array(of: .of(Placement.self)), "Where a policy module is put besides."),
                 .required("ports", .array(of: .of(Port.self)), "Its ports in order; none for a policy module."),
                 .required("drops", .map(of: .uint64), "Packets that it dropped since its creation, by reason."),
                 .required(
@@ -64,6 +65,7 @@ enum Components {
                 .optional(
                     "tags", .array(of: .string),
                     "Of a policy: modules by id or name, `b:<bridge>`, `i:<interface>`. Of others: any labels."),
+                .optional("placements", .array(of: .of(Placement.self)), "Of a policy: where to put it besides."),
                 .optional("source", .string, "C source, at most 1 MiB."),
                 .optional("file", .string, "The source's file name in diagnostics; `module.c` without."),
                 .optional("object", .base64, "A ready eBPF object file (ELF)."),
@@ -77,6 +79,24 @@ enum Components {
             .object([
                 .optional("name", .string, "The display name, 1 to 128 bytes."),
                 .optional("tags", .array(of: .string), "As in ModuleRequest, all of them."),
+                .optional(
+                    "placements", .array(of: .of(Placement.self)),
+                    "As in ModuleRequest, all of them. One that the module has already keeps its place."),
+            ])),
+        Component(
+            Placement.self,
+            "An explicit place of a policy, among those on the same way. It has at most one of `at`, `before`, `after`.",
+            .object([
+                .required("node", .string, "A module, or `i:<interface name>`."),
+                .optional("port", .integer(1...1000), "The module's port. An interface has none."),
+                .optional(
+                    "direction", .string(choices: Direction.allCases.map(\.rawValue)),
+                    "What the port or interface receives, or what leaves by it. Left out in a request: both."),
+                .optional(
+                    "at", .string(choices: ["first", "last"]),
+                    "Where packets meet it. A request without `at`, `before` and `after` means `last`."),
+                .optional("before", .string, "The policy directly before which it is put."),
+                .optional("after", .string, "The policy directly after which it is put."),
             ])),
     ]
 
@@ -117,6 +137,53 @@ enum Components {
                 .required("address", .string, "The link-layer address, `aa:bb:…`; empty without."),
                 .optional("bridge", .string, "The bridge that it is a member of."),
                 .optional("link", .string, "The id of the link that uses it."),
+            ])),
+    ]
+
+    private static let topology = [
+        Component(
+            Topology.self, "What is connected with what.",
+            .object([
+                .required("nodes", .array(of: .of(TopologyNode.self)), "Modules, then bridges, then interfaces."),
+                .required(
+                    "edges", .array(of: .of(TopologyEdge.self)),
+                    "Links, then bridges' members, then interfaces of the host itself on which policies lie."),
+            ])),
+        Component(
+            TopologyNode.self, "Something that edges connect, or a policy that lies on them.",
+            .object([
+                .required("id", .string, "`m:<uuid>`, `b:<bridge name>` or `i:<interface name>`."),
+                .required("name", .string, "Its name."),
+                .required(
+                    "type", .string(choices: ModuleKind.allCases.map(\.rawValue) + ["interface"]),
+                    "The module type, or `interface`."),
+            ])),
+        Component(
+            TopologyEdge.self, "Two ends, and the policies between them.",
+            .object([
+                .required(
+                    "kind", .string(choices: ["link", "bridge", "host"]),
+                    "A link, a bridge's member and its bridge, or an interface and the host itself."),
+                .optional("link", .string, "The link's id; of links only."),
+                .required("from", .of(LinkEnd.self), "One end."),
+                .optional("to", .of(LinkEnd.self), "The other end; left out when that is the host itself."),
+                .required("state", .string(choices: ["up", "pending"]), "`pending` when no packet can cross now."),
+                .optional("detail", .string, "Why it is pending."),
+                .required(
+                    "forth", .array(of: .of(EdgePolicy.self)), "The policies from `from` to `to`, as packets meet them."
+                ),
+                .required(
+                    "back", .array(of: .of(EdgePolicy.self)), "The policies from `to` to `from`, as packets meet them."),
+            ])),
+        Component(
+            EdgePolicy.self, "A policy on one direction of an edge, and why: it has `tag` or `placement`.",
+            .object([
+                .required("policy", .string, "Its id."),
+                .required(
+                    "handler", .string(choices: Direction.allCases.map(\.rawValue)),
+                    "`ingress`: handle_rx; `egress`: handle_tx, or handle_rx when the policy has no other."),
+                .optional("tag", .string, "The node at one of the ends that it tags."),
+                .optional("placement", .of(Placement.self), "Where it is placed."),
             ])),
     ]
 
@@ -169,13 +236,6 @@ enum Components {
                 .required("name", .string, "As `type` of a module has it."),
                 .required("summary", .string, "What it is, in a sentence."),
                 .required("creatable", .boolean, "False for kinds that only the kernel makes."),
-            ])),
-        Component(
-            Topology.self, "Everything that Hover connects.",
-            .object([
-                .required("modules", .array(of: .of(Module.self)), "All modules, then the Linux bridges."),
-                .required("links", .array(of: .of(Link.self)), "All links."),
-                .required("interfaces", .array(of: .of(Interface.self)), "All network interfaces."),
             ])),
         Component(
             Version.self, "What runs.",

@@ -36,7 +36,7 @@ enum ModuleRoutes {
         Route(
             method: .patch, path: "/v1/modules/{module}",
             operation: Operation(
-                id: "updateModule", tag: "modules", summary: "Changes a module's display name or tags.",
+                id: "updateModule", tag: "modules", summary: "Changes a module's display name, tags or placements.",
                 request: .of(ModuleChange.self),
                 success: .init(content: .json(.of(Module.self)), description: "The module as it is now."),
                 errors: [.notFound, .conflict]),
@@ -88,7 +88,10 @@ enum ModuleRoutes {
 
     private static func update(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
         let change = try call.decode(ModuleChange.self)
-        let module = try await backend.controller.updateModule(call["module"], name: change.name, tags: change.tags)
+        let module = try await backend.controller.updateModule(
+            call["module"], name: change.name, tags: change.tags,
+            placements: try change.placements?.map { (placement) throws(HoverError) in try PlacementRequest(placement) }
+        )
         return try .json(Module(module))
     }
 
@@ -133,7 +136,11 @@ extension ModuleSpecification {
             throw HoverError(.invalid, "source and object: expected exactly one of them")
         }
         self.init(
-            name: request.name, kind: kind, tags: request.tags ?? [], code: code, ports: request.ports ?? 0,
-            maxPorts: request.maxPorts ?? 64, config: request.config ?? [:], counters: request.counters ?? true)
+            name: request.name, kind: kind, tags: request.tags ?? [],
+            placements: try (request.placements ?? []).map { (placement) throws(HoverError) in
+                try PlacementRequest(placement)
+            },
+            code: code, ports: request.ports ?? 0, maxPorts: request.maxPorts ?? 64, config: request.config ?? [:],
+            counters: request.counters ?? true)
     }
 }

@@ -6,13 +6,6 @@ import HTTPTypes
 import HoverAPI
 import Hummingbird
 
-/// Everything that Hover connects, as one document.
-struct Topology: Codable, Sendable, Hashable {
-    var modules: [Module]
-    var links: [Link]
-    var interfaces: [Interface]
-}
-
 /// `/v1/types`, `/v1/topology`, `/v1/version` and `/v1/openapi.json`.
 enum SystemRoutes {
     static let all = [
@@ -25,7 +18,8 @@ enum SystemRoutes {
         Route(
             method: .get, path: "/v1/topology",
             operation: Operation(
-                id: "getTopology", tag: "system", summary: "Modules, links and interfaces as one document.",
+                id: "getTopology", tag: "system",
+                summary: "What is connected with what, and which policies lie on the way.",
                 success: .init(content: .json(.of(Topology.self)), description: "The topology.")),
             handler: topology),
         Route(
@@ -50,11 +44,7 @@ enum SystemRoutes {
     }
 
     private static func topology(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
-        try .json(
-            Topology(
-                modules: try await backend.controller.modules().map { Module($0) },
-                links: await backend.controller.links().map { Link($0) },
-                interfaces: try await backend.controller.interfaces().map { Interface($0) }))
+        try .json(Topology(try await backend.controller.topology()))
     }
 
     private static func version(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
