@@ -7,13 +7,15 @@ import TypedValue
 
 struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Create a module from C source or an eBPF object, or one more port of a module.",
+        abstract:
+            "Create a module from C source or an eBPF object, one more port of a module, or a policy's placement.",
         discussion: """
             Example:
               hoverctl create module -f web.c --ports 2
               hoverctl create port web
+              hoverctl create placement firewall web:1/ingress@first
             """,
-        subcommands: [CreateModule.self, CreatePort.self])
+        subcommands: [CreateModule.self, CreatePort.self, CreatePlacement.self])
 }
 
 struct CreateModule: AsyncParsableCommand {
@@ -26,6 +28,7 @@ struct CreateModule: AsyncParsableCommand {
             Example:
               hoverctl create module -f web.c --ports 2 --config limit=1000
               hoverctl create module -f counter.c --type bpf/policy --tag web --tag i:eth1
+              hoverctl create module -f wall.c --type bpf/policy --place web:1/ingress@first
               sed s/PORTS/4/ web.c | hoverctl create module -f - --name web
             """)
 
@@ -34,7 +37,8 @@ struct CreateModule: AsyncParsableCommand {
     @Option(help: "The display name. (default: the file's name without its extension)")
     var name: String?
     @Option(
-        help: "The module type: bpf/forward has ports, bpf/policy lies on the links around what it tags.",
+        help:
+            "The module type: bpf/forward has ports, bpf/policy lies on the links around what it tags, and where it is placed.",
         completion: .list(["bpf/forward", "bpf/policy"]))
     var type = "bpf/forward"
     @Option(help: "How many ports to make at once; links make more as they need them.")
@@ -47,6 +51,14 @@ struct CreateModule: AsyncParsableCommand {
             "What a policy applies to: a module, a bridge (b:NAME) or an interface (i:NAME). Repeatable.",
             valueName: "node"))
     var tags: [Reference] = []
+    @Option(
+        name: .customLong("place"),
+        help: ArgumentHelp(
+            "Where a policy is put besides: NODE:PORT or i:NAME, then /ingress or /egress, then @first, @last, "
+                + "@before:POLICY or @after:POLICY, as for `create placement`. Repeatable.",
+            valueName: "place"),
+        completion: .custom(completeModules), transform: { try Placement(argument: $0) })
+    var placements: [Placement] = []
     @Option(
         help: ArgumentHelp(
             "The value of a `const volatile` global: a number, true or false, text, or JSON. Repeatable.",
@@ -90,6 +102,7 @@ struct CreateModule: AsyncParsableCommand {
     func request(_ code: ModuleCode) -> ModuleRequest {
         var request = ModuleRequest(name: name ?? code.name, type: type)
         if !tags.isEmpty { request.tags = tags.map(\.text) }
+        if !placements.isEmpty { request.placements = placements }
         if !config.isEmpty { request.config = Dictionary(config.map { ($0.name, $0.value) }) { _, last in last } }
         if noCounters { request.counters = false }
         request.ports = ports

@@ -5,16 +5,19 @@ import HoverAPI
 
 struct Delete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Delete modules and links.", usage: "hoverctl delete [module|link] <reference> ... [options]",
+        abstract: "Delete modules, links and placements.",
+        usage: "hoverctl delete [module|link|placement] <reference> ... [options]",
         discussion: """
-            A module's links go with it. Without `module` or `link`, l:… is a link and everything else a module.
+            A module's links go with it. Without a kind before it, l:… is a link and everything else a module.
 
             Example:
               hoverctl delete web
               hoverctl delete module web firewall
               hoverctl delete link l:0b1f6a52-7c7c-4b0c-9d2e-1f5f0f0e7a11
+              hoverctl delete placement firewall web:1
             """,
-        subcommands: [DeleteModules.self, DeleteLinks.self, DeleteAny.self], defaultSubcommand: DeleteAny.self)
+        subcommands: [DeleteModules.self, DeleteLinks.self, DeletePlacements.self, DeleteAny.self],
+        defaultSubcommand: DeleteAny.self)
 }
 
 struct DeleteModules: AsyncParsableCommand {

@@ -5,15 +5,17 @@ import HoverAPI
 
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show modules, links, interfaces, types, tables or ports.",
+        abstract: "Show modules, links, interfaces, types, tables, ports or the topology.",
         discussion: """
             Example:
               hoverctl get modules
               hoverctl get module web -o yaml
               hoverctl get tables web
+              hoverctl get topology
             """,
         subcommands: [
             GetModules.self, GetLinks.self, GetInterfaces.self, GetTypes.self, GetTables.self, GetPorts.self,
+            GetTopology.self,
         ])
 }
 
@@ -47,6 +49,7 @@ struct GetModules: AsyncParsableCommand {
     private func details(of module: Module, names: NodeNames) -> [TextTable] {
         var tables = [TextTable([module], names: names)]
         if !module.ports.isEmpty { tables.append(TextTable(module.ports, names: names)) }
+        if !module.placements.isEmpty { tables.append(TextTable(module.placements, names: names)) }
         let drops = module.drops.filter { $0.value > 0 }
         if !drops.isEmpty { tables.append(TextTable(drops: drops)) }
         return tables

@@ -8,6 +8,14 @@ struct NodeNames {
     private var names: [String: String] = [:]
 
     init(_ modules: [Module]) {
+        self.init(modules.map { (id: $0.id, name: $0.name) })
+    }
+
+    init(_ nodes: [TopologyNode]) {
+        self.init(nodes.filter { !$0.id.hasPrefix("i:") }.map { (id: $0.id, name: $0.name) })
+    }
+
+    private init(_ modules: [(id: String, name: String)]) {
         let counts = Dictionary(modules.map { ($0.name, 1) }, uniquingKeysWith: +)
         for module in modules where module.id.hasPrefix("m:") && counts[module.name] == 1 {
             names[module.id] = module.name

@@ -10,7 +10,7 @@ import TypedValue
 /// Whole command lines against a server that answers what it is told.
 @Suite struct CommandTests {
     private static let module = """
-        {"id":"m:1","name":"web","type":"bpf/forward","tags":[],"config":{},"number":1,"warnings":"","drops":{"loop":4},
+        {"id":"m:1","name":"web","type":"bpf/forward","tags":[],"placements":[],"config":{},"number":1,"warnings":"","drops":{"loop":4},
          "ports":[{"number":1,"peer":"i:eth1","counters":{"rx_packets":1,"rx_bytes":2,"tx_packets":3,"tx_bytes":4}}]}
         """
     private static let link = """
@@ -20,7 +20,26 @@ import TypedValue
         {"name":"hits","kind":"hash","max_entries":8,"key_size":2,"value_size":4,"per_cpu":false,"map_id":7,
          "key":{"type":"bigEndian","size":2},"value":{"type":"integer","size":4,"signed":true}}
         """
+    private static let policy = """
+        {"id":"m:2","name":"fw","type":"bpf/policy","tags":[],"config":{},"number":2,"warnings":"","drops":{},"ports":[],
+         "placements":[{"node":"m:1","port":1,"direction":"ingress","at":"last"},
+                       {"node":"m:1","port":1,"direction":"egress","before":"m:1"},
+                       {"node":"i:eth1","direction":"ingress","at":"first"}]}
+        """
+    private static let topology = """
+        {"nodes":[{"id":"m:1","name":"web","type":"bpf/forward"},{"id":"m:2","name":"fw","type":"bpf/policy"},
+                  {"id":"i:eth1","name":"eth1","type":"interface"},{"id":"i:eth2","name":"eth2","type":"interface"}],
+         "edges":[{"kind":"link","link":"l:1","from":{"node":"i:eth1"},"to":{"node":"m:1","port":1},"state":"up",
+                   "forth":[{"policy":"m:2","handler":"ingress","placement":{"node":"m:1","port":1,"direction":"ingress",
+                             "at":"first"}},
+                            {"policy":"m:9","handler":"ingress","tag":"m:1"}],
+                   "back":[]},
+                  {"kind":"host","from":{"node":"i:eth2"},"state":"up",
+                   "forth":[],"back":[{"policy":"m:9","handler":"egress","placement":{"node":"i:eth2",
+                             "direction":"egress","after":"m:2"}}]}]}
+        """
     private static let answers = [
+        "GET /v1/modules/fw": policy, "PATCH /v1/modules/m%3A2": policy, "GET /v1/topology": topology,
         "GET /v1/modules": "[\(module)]", "GET /v1/modules/web": module, "GET /v1/links": "[\(link)]",
         "GET /v1/links/l%3A1": link, "POST /v1/links": link, "DELETE /v1/modules/web": "", "DELETE /v1/links/l%3A1": "",
         "GET /v1/interfaces": "[]",
@@ -55,6 +74,9 @@ import TypedValue
         ("table dump web hits", "80    -5\n"), ("table delete web hits 80", "deleted 80 from table hits"),
         ("table set web hits 80 0x5", "set 80 in table hits of module web\n"),
         ("table set web hits 80 -5", "set 80"),
+        ("get module fw", "PLACED-AT   DIRECTION   POSITION\nweb:1       ingress     last\nweb:1"),
+        ("create placement fw web:1/ingress@first i:eth2", "placed fw at web:1/ingress@first\nplaced fw at i:eth2\n"),
+        ("delete placement fw web:1", "took fw from web:1\n"),
         ("version", "hoverctl \(hoverVersion)\nhoverd 9.9.9\nkernel 6.18.0\n"),
     ])
     func does(line: String, output: String) async throws {
@@ -66,7 +88,9 @@ import TypedValue
         }
     }
 
-    @Test(arguments: ["get modules", "get links", "get interface eth1", "get tables web", "get type bpf/forward"])
+    @Test(arguments: [
+        "get modules", "get links", "get interface eth1", "get tables web", "get type bpf/forward", "get topology",
+    ])
     func printsTheWiresJSON(line: String) async throws {
         try await FakeHover.with(Self.answers) { hover in
             let outcome = await Self.run("\(line) -o json", hover)
@@ -77,6 +101,57 @@ import TypedValue
             let yaml = await Self.run("\(line) --output yaml", hover)
             #expect(yaml.status == 0)
             #expect(!yaml.output.contains("{\""))
+        }
+    }
+
+    @Test func showsTheTopology() async throws {
+        try await FakeHover.with(Self.answers) { hover in
+            let outcome = await Self.run("get topology", hover)
+            #expect(
+                outcome.output == """
+                    FROM     TO       STATE   ORDER   POLICY   HANDLER   WHY
+                    i:eth1   web:1    up      1       fw       ingress   placed first at web:1
+                    i:eth1   web:1    up      2       m:9      ingress   tag web
+                    web:1    i:eth1   up      -       -        -         -
+                    i:eth2   (host)   up      -       -        -         -
+                    (host)   i:eth2   up      1       m:9      egress    placed after fw at i:eth2
+
+                    NODE     TYPE
+                    web      bpf/forward
+                    fw       bpf/policy
+                    i:eth1   interface
+                    i:eth2   interface
+
+                    """)
+        }
+    }
+
+    /// Placements at other places stay as they are.
+    @Test(arguments: [
+        (
+            "create placement fw web:1/ingress@before:ids",
+            """
+            [{"node":"m:1","port":1,"direction":"egress","before":"m:1"},
+             {"node":"i:eth1","direction":"ingress","at":"first"},
+             {"node":"m:1","port":1,"direction":"ingress","before":"ids"}]
+            """
+        ),
+        (
+            "create placement fw i:eth1@last",
+            """
+            [{"node":"m:1","port":1,"direction":"ingress","at":"last"},
+             {"node":"m:1","port":1,"direction":"egress","before":"m:1"},
+             {"node":"i:eth1","at":"last"}]
+            """
+        ),
+        ("delete placement fw web:1", #"[{"node":"i:eth1","direction":"ingress","at":"first"}]"#),
+        ("delete placement fw web:1 i:eth1/ingress", "[]"),
+    ])
+    func changesPlacements(line: String, placements: String) async throws {
+        try await FakeHover.with(Self.answers) { hover in
+            #expect(await Self.run(line, hover).status == 0)
+            let sent = try #require(hover.requests.last?.split(separator: " ", maxSplits: 2).last)
+            #expect(try TypedValue(json: String(sent)) == ["placements": TypedValue(json: placements)])
         }
     }
 
@@ -95,6 +170,8 @@ import TypedValue
         ("get type x", "there is no module type 'x': there are bpf/forward"),
         ("get module nobody", "error: there is no such thing"), ("delete nobody", "there is no such thing"),
         ("link a b", "does not speak"),
+        ("delete placement fw web:2", "policy 'fw' is not placed at web:2: see `hoverctl get module fw`"),
+        ("delete placement fw i:eth1/egress", "is not placed at i:eth1/egress"),
     ])
     func fails(line: String, errors: String) async throws {
         var answers = Self.answers

@@ -24,14 +24,17 @@ import Testing
         let request = try request(
             [
                 "--file", "x.c", "--name", "two words", "--type", "bpf/policy", "--ports", "2", "--max-ports", "8",
-                "--tag", "web", "--tag", "i:eth1", "--config", "limit=18446744073709551615", "--config", "hex=0x10",
+                "--tag", "web", "--tag", "i:eth1", "--place", "web:1/egress@first", "--place", "i:eth1", "--config",
+                "limit=18446744073709551615", "--config", "hex=0x10",
                 "--config", "on=true", "--config", "text=a=b", "--config", "list=[1,2]", "--no-counters",
             ], code: ModuleCode(source, file: "x.c"))
         #expect(
             request
                 == ModuleRequest(
-                    name: "two words", type: "bpf/policy", tags: ["web", "i:eth1"], source: "int x;", file: "x.c",
-                    ports: 2, maxPorts: 8,
+                    name: "two words", type: "bpf/policy", tags: ["web", "i:eth1"],
+                    placements: [
+                        Placement(node: "web", port: 1, direction: "egress", at: "first"), Placement(node: "i:eth1"),
+                    ], source: "int x;", file: "x.c", ports: 2, maxPorts: 8,
                     config: ["limit": .unsigned(.max), "hex": "0x10", "on": true, "text": "a=b", "list": [1, 2]],
                     counters: false))
     }
@@ -46,7 +49,7 @@ import Testing
     @Test(arguments: [
         ["-f", "-"], [], ["-f", "x.c", "--config", "x"], ["-f", "x.c", "--config", "=1"],
         ["-f", "x.c", "--config", "x=1", "--config", "x=2"], ["-f", "x.c", "--ports", "many"],
-        ["-f", "x.c", "--tag", ""],
+        ["-f", "x.c", "--tag", ""], ["-f", "x.c", "--place", "web:1@middle"],
     ])
     func refusesWrongUsage(words: [String]) {
         #expect(throws: (any Error).self) { try Hoverctl.parseAsRoot(["create", "module"] + words) }

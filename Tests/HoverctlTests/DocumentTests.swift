@@ -33,6 +33,7 @@ import Yams
                 id: m:1
                 name: a/b
                 number: 3
+                placements: []
                 ports:
                 - counters:
                     rx_bytes: 0

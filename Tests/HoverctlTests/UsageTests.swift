@@ -11,7 +11,9 @@ import Testing
         ["frobnicate"], ["get", "nothing"], ["get", "modules", "-o", "xml"], ["link", "a"], ["link", "a", "i:eth1:2"],
         ["delete"], ["delete", "link"], ["table", "set", "web", "hits", "1"],
         ["get", "modules", "--endpoint", "nonsense"],
-        ["get", "module", ""], ["create", "module"], ["get", "port", "web", "x"], ["--nonsense"],
+        ["get", "module", ""], ["create", "module"], ["create", "placement", "fw"], ["delete", "placement", "fw"],
+        ["create", "placement", "fw", "web:1/up"], ["delete", "placement", "fw", "web:1@first"],
+        ["get", "port", "web", "x"], ["--nonsense"],
     ])
     func wrongUsageEndsWith2(words: [String]) async {
         let outcome = await hoverctl(words)
