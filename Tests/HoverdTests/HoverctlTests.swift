@@ -46,6 +46,39 @@ import TypedValue
         }
     }
 
+    @Test func placesPolicies() async throws {
+        try await HoverDaemon.with { daemon in
+            _ = try await daemon.oneModule()
+            for (name, place) in [("one", "middle:1/ingress"), ("two", "middle:1@first")] {
+                let result = try await hoverctl(
+                    "create", "module", "-f", "-", "--name", name, "--type", "bpf/policy", "--place", place,
+                    in: daemon, input: Source.counter)
+                #expect(result.succeeded, "\(result.errors)")
+            }
+            let topology = try await hoverctl("get", "topology", in: daemon).output
+            #expect(
+                topology.hasPrefix(
+                    """
+                    FROM       TO         STATE   ORDER   POLICY   HANDLER   WHY
+                    i:left     middle:1   up      1       two      ingress   placed first at middle:1
+                    i:left     middle:1   up      2       one      ingress   placed last at middle:1
+                    middle:1   i:left     up      1       two      egress    placed first at middle:1
+                    middle:2   i:right    up      -       -        -         -
+
+                    """), "\(topology)")
+            let moved = try await hoverctl(
+                "create", "placement", "one", "middle:1/ingress@before:two", in: daemon)
+            #expect(moved.output == "placed one at middle:1/ingress@before:two\n", "\(moved.errors)")
+            let forth = try await daemon.client.topology().edges.first?.forth
+            #expect(forth?.map { $0.placement?.at } == [nil, "first"])
+            let wrong = try await hoverctl("create", "placement", "one", "middle:2@after:two", in: daemon)
+            #expect(wrong.status.contains("1"))
+            #expect(wrong.errors.contains("policy two does not lie at the ingress of port 2"), "\(wrong.errors)")
+            #expect(try await hoverctl("delete", "placement", "two", "middle:1", in: daemon).succeeded)
+            #expect(try await daemon.client.module("two").placements.isEmpty)
+        }
+    }
+
     @Test func printsWhatClangPrints() async throws {
         try await HoverDaemon.with { daemon in
             let result = try await hoverctl(

@@ -14,9 +14,12 @@ extension HoverDaemon {
 
     /// Uploads a policy.
     @discardableResult
-    func policy(_ name: String, source: String, tags: [String]) async throws -> Module {
+    func policy(
+        _ name: String, source: String, tags: [String] = [], placements: [Placement] = []
+    ) async throws -> Module {
         try await client.createModule(
-            ModuleRequest(name: name, type: "bpf/policy", tags: tags, source: source, file: "\(name).c"))
+            ModuleRequest(
+                name: name, type: "bpf/policy", tags: tags, placements: placements, source: source, file: "\(name).c"))
     }
 
     @discardableResult

@@ -40,6 +40,41 @@ enum Source {
 
         """
 
+    /// A policy that lets nothing pass that leaves.
+    static let wallForWhatLeaves = """
+        static int handle_rx(void *pkt, struct metadata *md)
+        {
+        	return md->is_egress ? RX_ERROR : RX_OK;
+        }
+
+        static int handle_tx(void *pkt, struct metadata *md)
+        {
+        	return md->is_egress && md->in_ifc == 2 ? RX_DROP : RX_ERROR;
+        }
+
+        """
+
+    /// A policy that appends a digit to the packet's mark, and notes the mark that IPv4 packets then have.
+    static func marker(_ digit: Int) -> String {
+        """
+        BPF_TABLE("array", u32, u32, marks, 1);
+
+        static int handle_rx(void *pkt, struct metadata *md)
+        {
+        	struct __sk_buff *skb = pkt;
+        	u32 only = 0, mark;
+
+        	if (skb->protocol != bpf_htons(ETH_P_IP))
+        		return RX_OK;
+        	mark = skb->mark * 10 + \(digit);
+        	skb->mark = mark;
+        	marks.update(&only, &mark);
+        	return RX_OK;
+        }
+
+        """
+    }
+
     /// Tables of several kinds, none of them used by a packet.
     static let tables = """
         #include <hover/types.h>
