@@ -74,6 +74,17 @@ import TypedValue
         }
     }
 
+    @Test func bothHandlersAreVerifiedBeforeAPolicyLiesAnywhere() async throws {
+        try await HoverDaemon.with { daemon in
+            let unverifiable = Source.unverifiable.replacing("handle_rx", with: "handle_tx")
+            let problem = try await refusal {
+                try await daemon.policy("p", source: Source.wall + unverifiable)
+            }
+            #expect(problem.type == "urn:hover:problem:verifier")
+            #expect(problem.diagnostics?.first?.line == 10, "\(problem.detail)")
+        }
+    }
+
     @Test func aPolicyStaysAtAnInterfaceThatIsLinkedAndUnlinked() async throws {
         try await HoverDaemon.with { daemon in
             let left = try await daemon.network.addHost("left", address: "10.0.0.1/24")
