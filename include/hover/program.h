@@ -293,13 +293,13 @@ static int handle_tx(void *pkt, struct metadata *md);
 #endif
 
 // What leaves is handle_tx's where a policy has one. The condition is known at load: one of the calls goes.
-static __always_inline int hover_handle(struct __sk_buff *skb, struct metadata *md)
+static __always_inline int hover_handle(HOVER_CONTEXT *context, struct metadata *md)
 {
 #ifdef HOVER_HANDLE_TX
 	if (HOVER_EGRESS)
-		return handle_tx(skb, md);
+		return handle_tx(context, md);
 #endif
-	return handle_rx(skb, md);
+	return handle_rx(context, md);
 }
 
 // The program of one port.
