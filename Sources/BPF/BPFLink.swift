@@ -37,8 +37,8 @@ public struct LinkInformation: Sendable, Hashable {
     public let direction: TcxDirection?
 }
 
-/// A program's attachment to an interface by a tcx link (Linux 6.6), held by a descriptor. It ends with its last
-/// reference: a descriptor or a pin. Other programs on the hook stay; this one comes after them.
+/// A program's attachment to an interface by a tcx link (Linux 6.6) or an xdp link, held by a descriptor. It ends with
+/// its last reference: a descriptor or a pin. Other programs on a tcx hook stay; this one comes after them.
 public final class BPFLink: Sendable {
     /// The descriptor that holds it.
     public let descriptor: BPFDescriptor
@@ -56,6 +56,23 @@ public final class BPFLink: Sendable {
         let number = Int32(hover_bpf(Int32(BPF_LINK_CREATE.rawValue), &attributes, size))
         descriptor = BPFDescriptor(
             adopting: try check(number, "attach by tcx \(direction) to", "interface \(interfaceIndex)"))
+    }
+
+    /// Attaches a program of type `xdp`, by a link of Linux 5.9.
+    /// - Parameter isNative: in the driver; otherwise in the kernel's generic way.
+    /// - Throws: EOPNOTSUPP where the driver cannot; EBUSY when somebody else's program is there; ENODEV when there is
+    ///   no such interface in this network namespace.
+    public init(xdp isNative: Bool, interfaceIndex: UInt32, program: BPFProgram) throws(KernelError) {
+        var attributes = hover_tcx_link_create()
+        attributes.prog_fd = UInt32(bitPattern: program.descriptor.number)
+        attributes.target_ifindex = interfaceIndex
+        attributes.attach_type = 37  // BPF_XDP
+        attributes.flags = isNative ? 1 << 2 : 1 << 1  // XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE (linux/if_link.h)
+        let size = UInt32(MemoryLayout<hover_tcx_link_create>.size)
+        let number = Int32(hover_bpf(Int32(BPF_LINK_CREATE.rawValue), &attributes, size))
+        descriptor = BPFDescriptor(
+            adopting: try check(
+                number, "attach by \(isNative ? "native" : "generic") xdp to", "interface \(interfaceIndex)"))
     }
 
     /// Opens a pinned link.

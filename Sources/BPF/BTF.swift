@@ -17,7 +17,7 @@ public struct BTF: Sendable {
     private let offsets: [Int]
     private let strings: Range<Int>
     private var tags: [Tagged: [String]] = [:]
-    private var variables: [String: BTFVariable] = [:]
+    private var variablesByName: [String: BTFVariable] = [:]
 
     private struct Tagged: Hashable {
         let type: UInt32
@@ -84,8 +84,11 @@ public struct BTF: Sendable {
 
     /// A global variable; nil when there is none of that name in a section.
     public func variable(named name: String) -> BTFVariable? {
-        variables[name]
+        variablesByName[name]
     }
+
+    /// All global variables, with their names, in no order.
+    public var variables: [(name: String, variable: BTFVariable)] { variablesByName.map { ($0.key, $0.value) } }
 
     /// The texts of `__attribute__((btf_decl_tag("…")))` on a type, variable or function, or on one of its members or
     /// parameters, counted from 0.
@@ -122,7 +125,7 @@ public struct BTF: Sendable {
             case .section(_, let places):
                 for place in places {
                     guard let variable = self.record(place.id), variable.kind == .variable else { continue }
-                    variables[name(at: variable.nameOffset)] = BTFVariable(
+                    variablesByName[name(at: variable.nameOffset)] = BTFVariable(
                         id: place.id, typeID: variable.sizeOrType, section: type.name, offset: place.offset,
                         size: place.size)
                 }

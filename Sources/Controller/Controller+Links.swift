@@ -6,7 +6,11 @@ extension Controller {
     /// All links in the order of their creation.
     public func links() async -> [LinkState] {
         await exclusively {
-            self.model.links.values.sorted { $0.number < $1.number }.map { self.model.state(of: $0) }
+            var states: [LinkState] = []
+            for link in self.model.links.values.sorted(by: { $0.number < $1.number }) {
+                states.append(await self.state(of: link))
+            }
+            return states
         }
     }
 
@@ -14,11 +18,11 @@ extension Controller {
     ///
     /// - Throws: `.notFound`.
     public func link(_ id: String) async throws(HoverError) -> LinkState {
-        try await exclusively { () throws(HoverError) in
+        try await exclusively { () async throws(HoverError) in
             guard let link = self.model.links[id] else {
                 throw HoverError(.notFound, "there is no link \(id): `hoverctl get links` lists them")
             }
-            return self.model.state(of: link)
+            return await self.state(of: link)
         }
     }
 
@@ -26,19 +30,32 @@ extension Controller {
     ///
     /// - Throws: `.notFound` for an end that does not exist, `.conflict` for one that is in use or for a chain that
     ///   would get too long, `.invalid` for what cannot be linked.
-    public func createLink(from: EndpointRequest, to: EndpointRequest) async throws(HoverError) -> LinkState {
+    ///
+    /// - Parameter hook: where the packets of the link's interface are to enter; nil leaves it to Hover.
+    public func createLink(
+        from: EndpointRequest, to: EndpointRequest, hook: LinkHook? = nil
+    ) async throws(HoverError) -> LinkState {
         try await exclusively { () async throws(HoverError) in
             for end in [from, to] where end.node.hasPrefix("i:") {
                 try await self.refreshInterface(named: String(end.node.dropFirst(2)))
             }
             let link = try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
-                let link = try model.resolve(from: from, to: to, number: self.nextLinkNumber)
+                let link = try model.resolve(from: from, to: to, hook: hook, number: self.nextLinkNumber)
                 try model.planCreation(of: link, in: &plan)
                 return link
             }
             self.nextLinkNumber += 1
-            return self.model.state(of: link)
+            return await self.state(of: link)
         }
+    }
+
+    /// With what the driver has made of it.
+    func state(of link: LinkRecord) async -> LinkState {
+        var state = model.state(of: link)
+        for case .xdp(let index) in [false, true].compactMap({ model.chains[.link(link.id, reversed: $0)]?.head }) {
+            state.hook = await dataplane.xdpMode(ofInterface: index) == .generic ? .genericXDP : .nativeXDP
+        }
+        return state
     }
 
     /// Removes a link. Packets that leave by its ends are dropped from now on, and counted as `unlinked`; an
@@ -56,7 +73,9 @@ extension Controller {
 
 extension Model {
     /// What a request for a link means.
-    func resolve(from: EndpointRequest, to: EndpointRequest, number: Int) throws(HoverError) -> LinkRecord {
+    func resolve(
+        from: EndpointRequest, to: EndpointRequest, hook: LinkHook? = nil, number: Int
+    ) throws(HoverError) -> LinkRecord {
         let first = try resolve(end: from)
         let second = try resolve(end: to, besides: first)
         if case .interface = first, case .interface = second {
@@ -65,6 +84,10 @@ extension Model {
         if first.node == second.node, first == second {
             throw HoverError(.invalid, "\(first) cannot be linked to itself")
         }
-        return LinkRecord(id: "l:" + UUID().uuidString.lowercased(), number: number, from: first, to: second)
+        guard hook == nil || first.isInterface || second.isInterface else {
+            throw HoverError(.invalid, "hook: modules are linked at both hooks; only a link to an interface has one")
+        }
+        return LinkRecord(
+            id: "l:" + UUID().uuidString.lowercased(), number: number, from: first, to: second, hook: hook)
     }
 }

@@ -47,14 +47,16 @@ extension Controller {
             let isPolicy = specification.kind == .policy
             let tags = isPolicy ? try self.model.resolve(tags: specification.tags) : specification.tags
             var module = ModuleRecord(
-                id: "m:" + UUID().uuidString.lowercased(), number: self.nextNumber, name: specification.name,
+                id: "m:" + UUID().uuidString.lowercased(), number: try self.freeNumber(), name: specification.name,
                 kind: specification.kind, tags: tags, source: code.source, warnings: code.warnings,
                 config: specification.config, maxPort: specification.maxPorts,
-                ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [])
+                ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [],
+                unfitForXDP: code.unfitForXDP)
             let image = ModuleImage(
-                object: code.object, number: module.number, isPolicy: isPolicy, maxPort: module.maxPort,
+                object: code.object, xdpObject: code.xdpObject, number: module.number, isPolicy: isPolicy,
+                maxPort: module.maxPort,
                 config: module.config)
-            self.nextNumber += 1
+            self.nextNumber = module.number + 1
             module.placements = try self.resolve(specification.placements, of: module)
             try await self.change { [module] (model: inout Model, plan: inout Plan) throws(HoverError) in
                 try model.planCreation(of: module, image: image, in: &plan)
@@ -136,7 +138,7 @@ extension Controller {
 
     private func compile(
         _ specification: ModuleSpecification
-    ) async throws(HoverError) -> (object: [UInt8], source: String?, warnings: String) {
+    ) async throws(HoverError) -> ModuleCode {
         switch specification.code {
         case .object(let object):
             guard specification.counters else {
@@ -144,16 +146,46 @@ extension Controller {
                     .invalid,
                     "counters is false, and an object counts as it was compiled: use -DHOVER_NO_COUNTERS there")
             }
-            return (object, nil, "")
+            return ModuleCode(object: object, warnings: "", unfitForXDP: "it was uploaded as an object for tc")
         case .source(let source, let file):
+            let macros = specification.counters ? [] : ["HOVER_NO_COUNTERS"]
+            async let atXDP = compile(source, file: file, defining: macros + ["HOVER_XDP"])
             do throws(CompileError) {
-                let compiled = try await compiler.compile(
-                    source, file: file, defining: specification.counters ? [] : ["HOVER_NO_COUNTERS"])
-                return (compiled.object, source, compiled.output)
+                let compiled = try await compile(source, file: file, defining: macros).get()
+                var code = ModuleCode(object: compiled.object, source: source, warnings: compiled.output)
+                switch await atXDP {
+                case .success(let compiled): code.xdpObject = compiled.object
+                case .failure(let error): code.unfitForXDP = error.message
+                }
+                return code
             } catch {
                 throw HoverError(error)
             }
         }
+    }
+
+    private nonisolated func compile(
+        _ source: String, file: String, defining macros: [String]
+    ) async -> Result<CompiledModule, CompileError> {
+        do throws(CompileError) {
+            return .success(try await compiler.compile(source, file: file, defining: macros))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// The number of the next module: one of the 65,535 places in the table by which packets enter modules
+    /// (`hover_entries`). As long as numbers go up, they give the order of creation.
+    private func freeNumber() throws(HoverError) -> UInt32 {
+        let taken = Set(model.modules.values.map(\.number))
+        guard taken.count < 65_535 else {
+            throw HoverError(.conflict, "there are 65,535 modules already, and there can be no more: delete some")
+        }
+        var number = nextNumber
+        while number > 65_535 || taken.contains(number) {
+            number = number >= 65_535 ? 1 : number + 1
+        }
+        return number
     }
 
     func isBridge(_ reference: String) -> Bool { reference.hasPrefix("b:") }
@@ -191,13 +223,23 @@ extension Controller {
             id: module.id, name: module.name, kind: module.kind, tags: module.tags,
             placements: module.placements, ports: ports,
             drops: Dictionary(uniqueKeysWithValues: count.drops.map { ($0.key.name, $0.value) }),
-            config: module.config, number: module.number, warnings: module.warnings, source: module.source)
+            config: module.config, number: module.number, warnings: module.warnings, source: module.source,
+            packetIns: count.packetIns, copies: count.copies, unfitForXDP: module.unfitForXDP)
     }
 
     private func peer(of end: Endpoint) -> Endpoint? {
         guard let id = model.link(at: end), let link = model.links[id] else { return nil }
         return link.from == end ? link.to : link.from
     }
+}
+
+/// What a module is loaded from, compiled.
+private struct ModuleCode {
+    var object: [UInt8]
+    var xdpObject: [UInt8]?
+    var source: String?
+    var warnings: String
+    var unfitForXDP: String?
 }
 
 extension ModuleSpecification {

@@ -44,7 +44,17 @@ extension Model {
     }
 
     func state(of link: LinkRecord) -> LinkState {
-        LinkState(id: link.id, from: link.from, to: link.to, pending: pendingReason(of: link))
+        LinkState(
+            id: link.id, from: link.from, to: link.to, pending: pendingReason(of: link), hook: hook(of: link))
+    }
+
+    /// Where the packets of a link's interface enter; the driver's mode is not known here. Nil without an interface.
+    private func hook(of link: LinkRecord) -> LinkHook? {
+        guard link.from.isInterface || link.to.isInterface else { return nil }
+        let isAtXDP = [false, true].contains { reversed in
+            if case .xdp? = chains[.link(link.id, reversed: reversed)]?.head { true } else { false }
+        }
+        return isAtXDP ? .xdp : .tc
     }
 }
 

@@ -33,11 +33,12 @@ extension Model {
 
     /// Where an edge begins and ends in the kernel; nil when there is nothing to be wired: the edge does not exist, an
     /// interface is gone, or an interface without a link has no policy and stays the kernel's alone.
-    private func slotAndTerminal(of edge: Edge) -> (head: Slot, terminal: Target)? {
+    private func slotAndTerminal(of edge: Edge) throws(HoverError) -> (head: Slot, terminal: Target)? {
         switch edge {
         case .link(let id, let reversed):
             guard let link = links[id],
-                let head = slot(behind: reversed ? link.to : link.from),
+                let head = slot(
+                    behind: reversed ? link.to : link.from, atXDP: try entersAtXDP(link, reversed: reversed)),
                 let terminal = target(at: reversed ? link.from : link.to)
             else { return nil }
             return (head, terminal)
@@ -53,10 +54,11 @@ extension Model {
         link(at: .interface(record.interface.name))
     }
 
-    private func slot(behind end: Endpoint) -> Slot? {
+    private func slot(behind end: Endpoint, atXDP: Bool) -> Slot? {
         switch end {
         case .port(let module, let number): .port(module: module, number: number)
-        case .interface(let name): interface(named: name).map { .ingress(interface: $0.index) }
+        case .interface(let name):
+            interface(named: name).map { atXDP ? .xdp(interface: $0.index) : .ingress(interface: $0.index) }
         }
     }
 
@@ -71,7 +73,7 @@ extension Model {
     /// the one change of the slot at its head puts all of it in force at once.
     mutating func planChain(of edge: Edge, in plan: inout Plan) throws(HoverError) {
         let old = chains[edge]
-        guard let (head, terminal) = slotAndTerminal(of: edge) else {
+        guard let (head, terminal) = try slotAndTerminal(of: edge) else {
             planUnchain(edge, old, in: &plan)
             return
         }
@@ -89,14 +91,20 @@ extension Model {
         }
         planInterfaces(head: head, terminal: terminal, in: &plan)
         let chain = Chain(head: head, hops: try planHops(wanted, in: &plan), terminal: terminal)
-        let slots = chain.hops.map(\.slot)
-        let targets = chain.hops.dropFirst().map(\.target) + [terminal]
-        for (slot, target) in zip(slots, targets).reversed() {
+        try planXDP(behind: chain, in: &plan)
+        if case .xdp(let index) = head, case .link(let id, _) = edge {
+            planXDPHook(index, links[id]?.hook?.mode, in: &plan)
+        }
+        for (slot, target) in chain.ways.dropLast() {
             plan.actions.append(.wire(slot, to: target, before: nil))
         }
         // What is taken over leads on until then: an interface's packets are never without its policies.
         let before = self.edge(at: head).flatMap { chains[$0]?.first }
         plan.actions.append(.wire(head, to: chain.first, before: before))
+        if let old, old.head != head, isPresent(old.head), self.edge(at: old.head) == edge {
+            // From one hook to the other.
+            plan.actions.append(.wire(old.head, to: nil, before: old.first))
+        }
         plan.releases += (old?.hops ?? []).map { .hop($0) }
         set(.chain(edge, chain), in: &plan)
     }
@@ -115,6 +123,7 @@ extension Model {
         switch slot {
         case .port(let module, _), .hop(let module, _): modules[module] != nil
         case .ingress(let index), .egress(let index): attachments[index] != nil
+        case .xdp(let index): attachments[index]?.hasXDP ?? false
         }
     }
 
@@ -140,6 +149,8 @@ extension Model {
         switch head {
         case .ingress(let index): planHook(index, .ingress, in: &plan)
         case .egress(let index): planHook(index, .egress, in: &plan)
+        // What goes up to tc enters there.
+        case .xdp(let index): planHook(index, .ingress, in: &plan)
         case .port, .hop: break
         }
         switch terminal {
@@ -173,10 +184,16 @@ extension Model {
             set(.attachment(index, nil), in: &plan)
             return
         }
+        let xdp = self.edge(at: .xdp(interface: index)) != nil
+        if attachment.isHookedAtXDP, !xdp {
+            plan.releases.append(.xdpHook(interface: index))
+            attachment.isHookedAtXDP = false
+            set(.attachment(index, attachment), in: &plan)
+        }
         for (direction, slot) in [
             (HookDirection.ingress, Slot.ingress(interface: index)), (.egress, .egress(interface: index)),
         ]
-        where attachment.hooks.contains(direction) && self.edge(at: slot) == nil {
+        where attachment.hooks.contains(direction) && self.edge(at: slot) == nil && !(xdp && direction == .ingress) {
             plan.releases.append(.hook(interface: index, direction))
             attachment.hooks.remove(direction)
             set(.attachment(index, attachment), in: &plan)

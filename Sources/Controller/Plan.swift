@@ -11,6 +11,10 @@ enum Action: Sendable, Hashable {
     case hook(interface: Int, HookDirection)
     /// Loads the way out to an interface anew, and puts it into the slots that hold the old one.
     case replaceExit(interface: Int, peer: [UInt8]?, before: [UInt8]?, slots: [Slot])
+    /// Brings a module to xdp, with the ports or places that it has.
+    case loadModuleAtXDP(String, ports: [Int], hops: [Hop])
+    case loadXDP(interface: Int, peer: VethPeer?)
+    case hookXDP(interface: Int, XDPMode?)
     /// Makes a slot lead elsewhere.
     case wire(Slot, to: Target?, before: Target?)
 }
@@ -21,6 +25,7 @@ enum Release: Sendable, Hashable {
     case hop(Hop)
     case interface(Int)
     case hook(interface: Int, HookDirection)
+    case xdpHook(interface: Int)
 }
 
 /// A change as data: what to do in the kernel, what the model becomes, and what to remove afterwards.
@@ -65,9 +70,27 @@ extension Dataplane {
         case .attach(let index, let peer): try attach(interface: index, peer: peer)
         case .hook(let index, let direction): try hook(interface: index, direction)
         case .replaceExit(let index, let peer, _, let slots): try replaceExit(of: index, peer: peer, in: slots)
+        case .loadModuleAtXDP(let id, let ports, let hops): try loadModuleAtXDP(id, ports: ports, hops: hops)
+        case .loadXDP(let index, let peer): try loadXDP(ofInterface: index, peer: peer)
+        case .hookXDP(let index, let mode): try hookXDP(interface: index, mode: mode)
         case .wire(let slot, let target, _): try wire(slot, to: target)
         }
         return nil
+    }
+
+    private func loadModuleAtXDP(_ id: String, ports: [Int], hops: [Hop]) throws(DataplaneError) {
+        try loadModuleAtXDP(id)
+        do {
+            for port in ports {
+                try loadPort(port, ofModule: id, at: .xdp)
+            }
+            for hop in hops {
+                try loadHop(hop.instance, ofPolicy: id, handler: hop.handler, at: .xdp)
+            }
+        } catch {
+            try unloadModuleFromXDP(id)
+            throw error
+        }
     }
 
     private func undo(_ action: Action) throws(DataplaneError) {
@@ -78,6 +101,9 @@ extension Dataplane {
         case .attach(let index, _): try detach(interface: index)
         case .hook(let index, let direction): try unhook(interface: index, direction)
         case .replaceExit(let index, _, let before, let slots): try replaceExit(of: index, peer: before, in: slots)
+        case .loadModuleAtXDP(let id, _, _): try unloadModuleFromXDP(id)
+        case .loadXDP(let index, _): try unloadXDP(ofInterface: index)
+        case .hookXDP(let index, _): try unhookXDP(interface: index)
         case .wire(let slot, _, let before): try wire(slot, to: before)
         }
     }
@@ -97,6 +123,7 @@ extension Dataplane {
             case .module(let id): try unloadModule(id)
             case .hop(let hop): try unloadHop(hop.instance, ofPolicy: hop.policy)
             case .interface(let index): try detach(interface: index)
+            case .xdpHook(let index): try unhookXDP(interface: index)
             case .hook(let index, let direction): try unhook(interface: index, direction)
             }
         } catch {

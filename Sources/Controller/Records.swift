@@ -21,6 +21,10 @@ struct ModuleRecord: Sendable, Hashable {
     /// The ports that have a program, ascending.
     var ports: [Int]
     var tables: [ModuleTable]
+    /// Why it cannot run at xdp; nil when it can.
+    var unfitForXDP: String?
+    /// Whether it is loaded at xdp too, because packets reach it there.
+    var isAtXDP = false
 }
 
 /// A link as the controller keeps it.
@@ -30,6 +34,26 @@ struct LinkRecord: Sendable, Hashable {
     var number: Int
     var from: Endpoint
     var to: Endpoint
+    /// Where packets of the link's interface are to enter; nil leaves it to Hover.
+    var hook: LinkHook?
+}
+
+/// Where the packets of an interface enter a chain, as a request says it.
+public enum LinkHook: String, Sendable, Hashable, CaseIterable {
+    case tc
+    /// Native, where the driver can; otherwise generic.
+    case xdp
+    case nativeXDP = "xdp-native"
+    case genericXDP = "xdp-generic"
+
+    /// Nil leaves it to the driver.
+    var mode: XDPMode? {
+        switch self {
+        case .nativeXDP: .native
+        case .genericXDP: .generic
+        case .tc, .xdp: nil
+        }
+    }
 }
 
 /// A netdev, and what Hover must know besides to send to it.
@@ -76,6 +100,10 @@ struct Chain: Sendable, Hashable {
 struct Attachment: Sendable, Hashable {
     var peer: [UInt8]?
     var hooks: Set<HookDirection>
+    /// Whether it has xdp programs.
+    var hasXDP = false
+    /// Whether its packets enter at xdp.
+    var isHookedAtXDP = false
 }
 
 /// A row of the model: what a change sets, and what a store would keep. Nil removes it.

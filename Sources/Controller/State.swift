@@ -80,6 +80,12 @@ public struct ModuleState: Sendable, Hashable {
     public var warnings: String
     /// The C source; nil for a module made from an object, and for bridges.
     public var source: String?
+    /// Packets that its slow path got.
+    public var packetIns: UInt64 = 0
+    /// Copies that it sent.
+    public var copies: UInt64 = 0
+    /// Why it cannot run at xdp; nil when it can.
+    public var unfitForXDP: String?
 }
 
 /// A port as it stands.
@@ -125,6 +131,8 @@ public struct LinkState: Sendable, Hashable {
     public var to: Endpoint
     /// Why no packet crosses the link at present (an interface is gone); nil when it is up.
     public var pending: String?
+    /// Where the packets of its interface enter; nil for a link between modules.
+    public var hook: LinkHook?
 }
 
 /// A Linux bridge and one of its members: an edge that the kernel forwards over, and that policies apply to.

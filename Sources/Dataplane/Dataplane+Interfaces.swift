@@ -96,6 +96,7 @@ extension Dataplane {
     }
 
     func removeInterface(_ index: Int) throws(KernelError) {
+        try removeXDPHook(index)
         try removeHook(index, .ingress)
         try removeHook(index, .egress)
         try BPFFileSystem.removeFolder(layout.interface(index))

@@ -10,11 +10,11 @@ extension Dataplane {
     /// - Parameter id: `m:<uuid>`.
     /// - Returns: the tables that the source declares, in its order.
     public func loadModule(_ id: String, image: ModuleImage) throws(DataplaneError) -> [ModuleTable] {
+        images[id] = image
         do {
-            let tables = try translating { try load(id, image) }
-            images[id] = image
-            return tables
+            return try translating { try load(id, image) }
         } catch {
+            images[id] = nil
             removePins(ofModule: id)
             throw error
         }
@@ -33,91 +33,225 @@ extension Dataplane {
         }
     }
 
-    /// Loads the program that receives on a port of a forward module.
+    /// Loads the program that receives on a port of a forward module, at each hook that the module is at.
     public func loadPort(_ number: Int, ofModule id: String) throws(DataplaneError) {
-        try loadProgram(of: id, way: number, pin: layout.port(number, ofModule: id), port: number, next: 0)
+        for hook in hooks(ofModule: id) {
+            try loadPort(number, ofModule: id, at: hook)
+        }
+    }
+
+    /// The same at one hook.
+    public func loadPort(_ number: Int, ofModule id: String, at hook: Hook) throws(DataplaneError) {
+        try loadProgram(
+            of: id, at: hook, way: number, pin: layout.port(number, ofModule: id, at: hook), port: number, next: 0)
     }
 
     /// Removes the program of a port.
     public func unloadPort(_ number: Int, ofModule id: String) throws(DataplaneError) {
-        try unloadProgram(of: id, way: number, pin: layout.port(number, ofModule: id))
+        for hook in hooks(ofModule: id) {
+            try unloadProgram(of: id, at: hook, way: number, pin: layout.port(number, ofModule: id, at: hook))
+        }
     }
 
-    /// Loads the program of a policy for one place where it lies; its packets go on by the slot of the same number.
+    /// Loads the program of a policy for one place where it lies, at each hook that the policy is at; its packets go on
+    /// by the slot of the same number.
     public func loadHop(_ instance: Int, ofPolicy id: String, handler: PolicyHandler) throws(DataplaneError) {
+        for hook in hooks(ofModule: id) {
+            try loadHop(instance, ofPolicy: id, handler: handler, at: hook)
+        }
+    }
+
+    /// The same at one hook.
+    public func loadHop(
+        _ instance: Int, ofPolicy id: String, handler: PolicyHandler, at hook: Hook
+    ) throws(DataplaneError) {
         try loadProgram(
-            of: id, way: instance, pin: layout.hop(instance, ofModule: id), port: handler.rawValue, next: instance)
+            of: id, at: hook, way: instance, pin: layout.hop(instance, ofModule: id, at: hook),
+            port: handler.rawValue, next: instance)
     }
 
     /// Removes the program of a policy from a place where it lay.
     public func unloadHop(_ instance: Int, ofPolicy id: String) throws(DataplaneError) {
-        try unloadProgram(of: id, way: instance, pin: layout.hop(instance, ofModule: id))
+        for hook in hooks(ofModule: id) {
+            try unloadProgram(of: id, at: hook, way: instance, pin: layout.hop(instance, ofModule: id, at: hook))
+        }
+    }
+
+    /// Brings a module to xdp besides tc: on the tables that it has, with programs that the verifier has checked for
+    /// every port. Its ports are loaded there one by one.
+    public func loadModuleAtXDP(_ id: String) throws(DataplaneError) {
+        guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
+        do {
+            try translating { try loadAtXDP(id, image) }
+        } catch {
+            try unloadModuleFromXDP(id)
+            throw error
+        }
+    }
+
+    /// Takes a module away from xdp. Nothing may be wired to it there any more.
+    public func unloadModuleFromXDP(_ id: String) throws(DataplaneError) {
+        do throws(KernelError) {
+            try BPFFileSystem.removeFolder(layout.module(id, at: .xdp))
+        } catch {
+            throw DataplaneError(error)
+        }
+    }
+
+    func hooks(ofModule id: String) -> [Hook] {
+        BPFFileSystem.exists(layout.slots(ofModule: id, at: .xdp)) ? [.tc, .xdp] : [.tc]
     }
 
     private func load(_ id: String, _ image: ModuleImage) throws -> [ModuleTable] {
+        for folder in ["tables", "data", "ports", "hops"] {
+            try BPFFileSystem.createFolder(layout.module(id) + "/" + folder)
+        }
+        let object = try openForCheck(id, image, at: .tc)
+        try object.load()
+        try pinOwn(object, id: id, at: .tc)
+        return try pinTables(object, id: id)
+    }
+
+    private func loadAtXDP(_ id: String, _ image: ModuleImage) throws {
+        for folder in ["data", "ports", "hops"] {
+            try BPFFileSystem.createFolder(layout.module(id, at: .xdp) + "/" + folder)
+        }
+        let object = try openForCheck(id, image, at: .xdp)
+        try checkGlobals(of: object, image: image, id: id)
+        for map in object.maps where !isOwnAtEachHook(map) && !isShared(map) {
+            try map.reuse(BPFMap(pinned: pinPath(of: map, module: id, object: object, at: .xdp)))
+        }
+        try object.load()
+        try pinOwn(object, id: id, at: .xdp)
+    }
+
+    /// A module's object with constants that stand for all ports.
+    private func openForCheck(_ id: String, _ image: ModuleImage, at hook: Hook) throws -> BPFObject {
         var constants = try constants(image, port: 0, next: 0, way: 0)
         for number in image.isPolicy ? [2, 4, 5, 7] : [2, 5] as [UInt32] {
             constants.values[number] = .unknown(unknown)
         }
-        let object = try image.open(name: id, filling: constants)
+        let object = try image.open(name: id, at: hook, filling: constants)
         try image.configure(object)
         try image.size(object)
         try share(with: object)
-        try object.load()
-        return try pin(object, id: id, number: image.number)
+        return object
     }
 
-    private func pin(_ object: BPFObject, id: String, number: UInt32) throws -> [ModuleTable] {
-        for folder in ["tables", "data", "ports", "hops"] {
-            try BPFFileSystem.createFolder(layout.module(id) + "/" + folder)
-        }
-        var tables: [ModuleTable] = []
-        for (number, objectMap) in object.maps.enumerated() {
-            guard !SharedMap.allCases.contains(where: { $0.name == objectMap.name }) else { continue }
-            let map = try objectMap.map
-            if objectMap.isInternal || ModuleImage.ownMaps.contains(objectMap.name) {
-                try map.pin(at: pinPath(of: objectMap, number: number, module: id, object: object))
-            } else {
-                let table = try ModuleTable(objectMap, map: map, object: object)
-                try map.pin(at: layout.table(table.name, ofModule: id))
-                tables.append(table)
+    /// Variables that programs at both hooks write must be the same ones for both.
+    private func checkGlobals(of object: BPFObject, image: ModuleImage, id: String) throws {
+        let here = try object.types?.variables ?? []
+        let there = try BPFObject(bytes: image.object, name: id, isChecked: true).types?.variables ?? []
+        for section in [".bss", ".data"] {
+            let layouts = [here, there].map { variables in
+                variables.filter { $0.variable.section == section }
+                    .map { "\($0.name) \($0.variable.offset) \($0.variable.size)" }.sorted()
+            }
+            guard layouts[0] == layouts[1] else {
+                throw DataplaneError.notAModule(
+                    "module \(id) cannot run at xdp: its global variables are others there; use the same ones at both "
+                        + "hooks, or link it at tc")
             }
         }
-        let stages = try BPFMap(pinned: layout.stages(ofModule: id))
+    }
+
+    private func isShared(_ map: BPFObjectMap) -> Bool { SharedMap.allCases.contains { $0.name == map.name } }
+
+    /// Prog arrays know programs of one hook only; constants are read, and differ.
+    private func isOwnAtEachHook(_ map: BPFObjectMap) -> Bool {
+        [ModuleImage.slotsMap, ModuleImage.stagesMap].contains(map.name)
+            || map.isInternal && section(of: map) == "rodata"
+    }
+
+    /// libbpf calls the map of a section by a part of the object's name, and the section: `m:1234.bss`, `.rodata.str1.1`.
+    private func section(of map: BPFObjectMap) -> String {
+        guard let dot = map.name.firstIndex(of: ".") else { return map.name }
+        return String(map.name[map.name.index(after: dot)...])
+    }
+
+    /// Pins what is no table, and puts the module's own programs in their places.
+    private func pinOwn(_ object: BPFObject, id: String, at hook: Hook) throws {
+        for map in object.maps where map.isInternal || ModuleImage.ownMaps.contains(map.name) {
+            guard !isShared(map), hook == .tc || isOwnAtEachHook(map) else { continue }
+            try map.map.pin(at: pinPath(of: map, module: id, object: object, at: hook))
+        }
+        let stages = try BPFMap(pinned: layout.stages(ofModule: id, at: hook))
         for program in object.programs {
             guard let stage = ModuleImage.stage(of: program.name) else { continue }
             try stages.set(program: program.program, at: stage)
             if stage == 0 {
-                try program.program.pin(at: layout.finish(ofModule: id))
-                try BPFMap(pinned: layout.shared(.entries)).set(program: program.program, at: number)
+                try program.program.pin(at: layout.finish(ofModule: id, at: hook))
             }
+        }
+        if hook == .tc, let number = images[id]?.number {
+            try BPFMap(pinned: layout.shared(.entries)).set(
+                program: BPFProgram(pinned: layout.finish(ofModule: id)), at: number)
+        }
+    }
+
+    private func pinTables(_ object: BPFObject, id: String) throws -> [ModuleTable] {
+        var tables: [ModuleTable] = []
+        for objectMap in object.maps where !objectMap.isInternal && !ModuleImage.ownMaps.contains(objectMap.name) {
+            let map = try objectMap.map
+            let table = try ModuleTable(objectMap, map: map, object: object)
+            try map.pin(at: layout.table(table.name, ofModule: id))
+            tables.append(table)
         }
         return tables
     }
 
     /// Loads one more program of a module, on the maps that the module has.
     private func loadProgram(
-        of id: String, way: Int, pin: String, port: Int, next: Int
+        of id: String, at hook: Hook, way: Int, pin: String, port: Int, next: Int
     ) throws(DataplaneError) {
         guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
         try translating {
             let constants = try constants(image, port: port, next: next, way: way)
-            let object = try image.open(name: id, filling: constants, isChecked: true)
+            let object = try image.open(name: id, at: hook, filling: constants, isChecked: true)
             for program in object.programs {
                 try program.setAutoload(program.name == ModuleImage.portProgram)
             }
             try image.size(object)
             try share(with: object)
-            for (number, map) in object.maps.enumerated()
-            where !SharedMap.allCases.contains(where: { $0.name == map.name }) {
-                try map.reuse(BPFMap(pinned: pinPath(of: map, number: number, module: id, object: object)))
+            for map in object.maps where !isShared(map) {
+                try map.reuse(BPFMap(pinned: pinPath(of: map, module: id, object: object, at: hook)))
             }
             try object.load()
             for program in object.programs where program.name == ModuleImage.portProgram {
                 try program.program.pin(at: pin)
-                try BPFMap(pinned: layout.slots(ofModule: id)).set(
+                try BPFMap(pinned: layout.slots(ofModule: id, at: hook)).set(
                     program: program.program, at: image.ownSlot(of: way))
             }
+        }
+    }
+
+    private func unloadProgram(of id: String, at hook: Hook, way: Int, pin: String) throws(DataplaneError) {
+        guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
+        try translating {
+            try BPFMap(pinned: layout.slots(ofModule: id, at: hook)).remove(index: image.ownSlot(of: way))
+            try BPFFileSystem.removePin(pin)
+        }
+    }
+
+    private func pinPath(
+        of map: BPFObjectMap, module id: String, object: BPFObject, at hook: Hook
+    ) throws(BPFError) -> String {
+        switch map.name {
+        case _ where map.isInternal:
+            layout.data(section(of: map), ofModule: id, at: isOwnAtEachHook(map) ? hook : .tc)
+        case ModuleImage.slotsMap: layout.slots(ofModule: id, at: hook)
+        case ModuleImage.stagesMap: layout.stages(ofModule: id, at: hook)
+        case ModuleImage.countersMap: layout.counters(ofModule: id)
+        case ModuleImage.waysMap: layout.ways(ofModule: id)
+        default: layout.table(try ModuleTable.name(of: map, in: object), ofModule: id)
+        }
+    }
+
+    private func removePins(ofModule id: String) {
+        do throws(KernelError) {
+            try BPFFileSystem.removeFolder(layout.module(id))
+        } catch {
+            logger.warning("\(error)")
         }
     }
 
@@ -135,35 +269,6 @@ extension Dataplane {
             8: .known(device),
             128: .flag(image.isPolicy),
         ])
-    }
-
-    private func unloadProgram(of id: String, way: Int, pin: String) throws(DataplaneError) {
-        guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
-        try translating {
-            try BPFMap(pinned: layout.slots(ofModule: id)).remove(index: image.ownSlot(of: way))
-            try BPFFileSystem.removePin(pin)
-        }
-    }
-
-    private func pinPath(of map: BPFObjectMap, number: Int, module id: String, object: BPFObject) throws(BPFError)
-        -> String
-    {
-        switch map.name {
-        case _ where map.isInternal: layout.data(number, ofModule: id)
-        case ModuleImage.slotsMap: layout.slots(ofModule: id)
-        case ModuleImage.stagesMap: layout.stages(ofModule: id)
-        case ModuleImage.countersMap: layout.counters(ofModule: id)
-        case ModuleImage.waysMap: layout.ways(ofModule: id)
-        default: layout.table(try ModuleTable.name(of: map, in: object), ofModule: id)
-        }
-    }
-
-    private func removePins(ofModule id: String) {
-        do throws(KernelError) {
-            try BPFFileSystem.removeFolder(layout.module(id))
-        } catch {
-            logger.warning("\(error)")
-        }
     }
 }
 

@@ -14,6 +14,8 @@ public actor Dataplane {
     let usesTcx: Bool
     /// What loaded modules were loaded from, to load further programs of them.
     var images: [String: ModuleImage] = [:]
+    /// How interfaces run xdp programs, by their indices.
+    var xdpModes: [Int: XDPMode] = [:]
     /// The index of Hover's own device.
     var device: UInt32?
     /// Never frozen, so that the verifier knows nothing of its value.
@@ -55,6 +57,7 @@ public actor Dataplane {
             try BPFFileSystem.removeFolder(layout.interfaces)
         }
         images = [:]
+        xdpModes = [:]
     }
 
     /// Tells the operator of something that went wrong beside a change.
@@ -62,25 +65,35 @@ public actor Dataplane {
         logger.warning("\(warning)")
     }
 
-    /// Makes a slot lead to a program, or nowhere, at once for every packet that comes after.
+    /// Makes a slot lead to a program, or nowhere, at once for every packet that comes after, at both hooks.
+    ///
+    /// Where the program is not there at xdp, the slot stays empty, and the packet goes up to tc (`hover_no_way`).
     public func wire(_ slot: Slot, to target: Target?) throws(DataplaneError) {
-        let place = layout.place(of: slot)
         do throws(KernelError) {
-            let slots = try BPFMap(pinned: place.path)
-            if let target {
-                try slots.set(program: BPFProgram(pinned: layout.program(of: target)), at: place.index)
-            } else {
-                try slots.remove(index: place.index)
+            for hook in Hook.allCases {
+                try wire(slot, to: target, at: hook)
             }
             switch slot {
-            case .port(let module, _), .hop(let module, _):
+            case .port(let module, let number), .hop(let module, let number):
                 let way = way(to: target).flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
                 try BPFMap(pinned: layout.ways(ofModule: module)).set(
-                    way, for: withUnsafeBytes(of: place.index.littleEndian) { Array($0) })
-            case .ingress, .egress: break
+                    way, for: withUnsafeBytes(of: UInt32(number).littleEndian) { Array($0) })
+            case .ingress, .egress, .xdp: break
             }
         } catch {
             throw DataplaneError(error)
+        }
+    }
+
+    private func wire(_ slot: Slot, to target: Target?, at hook: Hook) throws(KernelError) {
+        guard let place = layout.place(of: slot, at: hook), hook == .tc || BPFFileSystem.exists(place.path) else {
+            return
+        }
+        let slots = try BPFMap(pinned: place.path)
+        if let pin = target.flatMap({ layout.program(of: $0, at: hook) }), hook == .tc || BPFFileSystem.exists(pin) {
+            try slots.set(program: BPFProgram(pinned: pin), at: place.index)
+        } else {
+            try slots.remove(index: place.index)
         }
     }
 

@@ -5,8 +5,10 @@ import TypedValue
 
 /// What a module is loaded from: its object, and what is fixed for all its programs.
 public struct ModuleImage: Sendable, Hashable {
-    /// The eBPF object, as clang made it.
+    /// The eBPF object for tc, as clang made it.
     public var object: [UInt8]
+    /// The same for xdp (compiled with `HOVER_XDP`); nil when the source does not fit there.
+    public var xdpObject: [UInt8]?
     /// `md->module_id`.
     public var number: UInt32
     /// Whether the module is a policy, which lies on links instead of having ports.
@@ -17,9 +19,11 @@ public struct ModuleImage: Sendable, Hashable {
     public var config: [String: TypedValue]
 
     public init(
-        object: [UInt8], number: UInt32, isPolicy: Bool, maxPort: Int, config: [String: TypedValue]
+        object: [UInt8], xdpObject: [UInt8]? = nil, number: UInt32, isPolicy: Bool, maxPort: Int,
+        config: [String: TypedValue]
     ) {
         self.object = object
+        self.xdpObject = xdpObject
         self.number = number
         self.isPolicy = isPolicy
         self.maxPort = isPolicy ? PolicyHandler.egress.rawValue : maxPort
@@ -91,8 +95,13 @@ extension ModuleImage {
     /// Opens the object with its constants filled in, and checks that it is an IO Module that stays within bounds.
     ///
     /// - Parameter isChecked: that it was opened before, when the module was made.
-    func open(name: String, filling constants: Constants, isChecked: Bool = false) throws -> BPFObject {
-        let opened = try BPFObject(bytes: constants.fill(object), name: name, isChecked: isChecked)
+    func open(
+        name: String, at hook: Hook, filling constants: Constants, isChecked: Bool = false
+    ) throws -> BPFObject {
+        guard let code = hook == .tc ? object : xdpObject else {
+            throw DataplaneError.notAModule("module \(name) cannot run at xdp: link it at tc")
+        }
+        let opened = try BPFObject(bytes: constants.fill(code), name: name, isChecked: isChecked)
         guard !isChecked else { return opened }
         for program in opened.programs
         where program.name != Self.portProgram && Self.stage(of: program.name) == nil {

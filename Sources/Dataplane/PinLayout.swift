@@ -11,10 +11,12 @@
 ///                           counters        per-CPU array
 ///                           ways            array
 ///                           tables/<name>   the maps that the module's source declares
-///                           data/<number>   the maps that libbpf makes of its global variables
+///                           data/<section>  the maps that libbpf makes of its global variables
 ///                           ports/<number>  programs
 ///                           hops/<number>   programs
+///                           xdp/            slots, stages, finish, data, ports and hops of the module at xdp
 ///     <root>/interfaces/<index>/slots, ingress, egress, exit, continue, ingress-link, egress-link
+///                              xdp/slots, ingress, exit, link
 public struct PinLayout: Sendable, Hashable {
     /// A folder on a bpffs, used by one `hoverd` at a time.
     public let root: String
@@ -34,15 +36,23 @@ public struct PinLayout: Sendable, Hashable {
 
     /// `id` is `m:<uuid>`.
     func module(_ id: String) -> String { modules + "/" + id.dropFirst(2) }
-    func slots(ofModule id: String) -> String { module(id) + "/slots" }
-    func stages(ofModule id: String) -> String { module(id) + "/stages" }
-    func finish(ofModule id: String) -> String { module(id) + "/finish" }
+    /// What a module has at each hook for itself.
+    func module(_ id: String, at hook: Hook) -> String { hook == .tc ? module(id) : module(id) + "/xdp" }
+    func slots(ofModule id: String, at hook: Hook = .tc) -> String { module(id, at: hook) + "/slots" }
+    func stages(ofModule id: String, at hook: Hook = .tc) -> String { module(id, at: hook) + "/stages" }
+    func finish(ofModule id: String, at hook: Hook = .tc) -> String { module(id, at: hook) + "/finish" }
     func counters(ofModule id: String) -> String { module(id) + "/counters" }
     func ways(ofModule id: String) -> String { module(id) + "/ways" }
     func table(_ name: String, ofModule id: String) -> String { module(id) + "/tables/" + name }
-    func data(_ number: Int, ofModule id: String) -> String { module(id) + "/data/\(number)" }
-    func port(_ number: Int, ofModule id: String) -> String { module(id) + "/ports/\(number)" }
-    func hop(_ number: Int, ofModule id: String) -> String { module(id) + "/hops/\(number)" }
+    func data(_ section: String, ofModule id: String, at hook: Hook) -> String {
+        module(id, at: hook) + "/data/" + section
+    }
+    func port(_ number: Int, ofModule id: String, at hook: Hook = .tc) -> String {
+        module(id, at: hook) + "/ports/\(number)"
+    }
+    func hop(_ number: Int, ofModule id: String, at hook: Hook = .tc) -> String {
+        module(id, at: hook) + "/hops/\(number)"
+    }
 
     func interface(_ index: Int) -> String { interfaces + "/\(index)" }
     func slots(ofInterface index: Int) -> String { interface(index) + "/slots" }
@@ -53,23 +63,33 @@ public struct PinLayout: Sendable, Hashable {
         interface(index) + "/\(direction.rawValue)-link"
     }
 
-    /// The pin of the program that a slot is to hold.
-    func program(of target: Target) -> String {
-        switch target {
-        case .port(let module, let number): port(number, ofModule: module)
-        case .hop(let policy, let instance): hop(instance, ofModule: policy)
-        case .exit(let interface): program(.exit, ofInterface: interface)
-        case .continue(let interface): program(.continue, ofInterface: interface)
+    func xdp(_ index: Int) -> String { interface(index) + "/xdp" }
+    func xdpSlots(_ index: Int) -> String { xdp(index) + "/slots" }
+    func xdpIngress(_ index: Int) -> String { xdp(index) + "/ingress" }
+    func xdpExit(_ index: Int) -> String { xdp(index) + "/exit" }
+    func xdpLink(_ index: Int) -> String { xdp(index) + "/link" }
+
+    /// The pin of the program that a slot is to hold; nil when there is none at that hook.
+    func program(of target: Target, at hook: Hook) -> String? {
+        switch (target, hook) {
+        case (.port(let module, let number), _): port(number, ofModule: module, at: hook)
+        case (.hop(let policy, let instance), _): hop(instance, ofModule: policy, at: hook)
+        case (.exit(let interface), .tc): program(.exit, ofInterface: interface)
+        case (.exit(let interface), .xdp): xdpExit(interface)
+        case (.continue(let interface), .tc): program(.continue, ofInterface: interface)
+        case (.continue, .xdp): nil
         }
     }
 
-    /// The prog array that a slot is in, and its index there.
-    func place(of slot: Slot) -> (path: String, index: UInt32) {
-        switch slot {
-        case .port(let module, let number): (slots(ofModule: module), UInt32(number))
-        case .hop(let policy, let instance): (slots(ofModule: policy), UInt32(instance))
-        case .ingress(let interface): (slots(ofInterface: interface), 0)
-        case .egress(let interface): (slots(ofInterface: interface), 1)
+    /// The prog array that a slot is in, and its index there; nil when there is none at that hook.
+    func place(of slot: Slot, at hook: Hook) -> (path: String, index: UInt32)? {
+        switch (slot, hook) {
+        case (.port(let module, let number), _): (slots(ofModule: module, at: hook), UInt32(number))
+        case (.hop(let policy, let instance), _): (slots(ofModule: policy, at: hook), UInt32(instance))
+        case (.ingress(let interface), .tc): (slots(ofInterface: interface), 0)
+        case (.egress(let interface), .tc): (slots(ofInterface: interface), 1)
+        case (.xdp(let interface), .xdp): (xdpSlots(interface), 0)
+        case (.ingress, .xdp), (.egress, .xdp), (.xdp, .tc): nil
         }
     }
 }

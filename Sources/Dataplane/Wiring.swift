@@ -10,6 +10,8 @@ public enum Slot: Sendable, Hashable {
     case ingress(interface: Int)
     /// Where packets that the kernel sends out of an interface enter a chain.
     case egress(interface: Int)
+    /// Where packets that an interface receives enter a chain at xdp.
+    case xdp(interface: Int)
 }
 
 /// A program that a slot can hold.
@@ -33,4 +35,20 @@ public enum PolicyHandler: Int, Sendable, Hashable {
 /// The two directions of an interface's hook.
 public enum HookDirection: String, Sendable, Hashable {
     case ingress, egress
+}
+
+/// Where programs run.
+public enum Hook: String, Sendable, Hashable, CaseIterable {
+    /// Traffic control: tcx links, clsact filters before Linux 6.6.
+    case tc
+    /// Before the kernel makes an skb of the packet.
+    case xdp
+}
+
+/// How an interface runs xdp programs.
+public enum XDPMode: String, Sendable, Hashable, CaseIterable {
+    /// In its driver.
+    case native
+    /// In the kernel, on packets that the driver has received in its ordinary way.
+    case generic
 }

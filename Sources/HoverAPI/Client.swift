@@ -136,8 +136,8 @@ extension HoverClient {
     }
 
     /// Links two ends; an end without a port takes the lowest one that is free.
-    public func createLink(from: LinkEnd, to: LinkEnd) async throws -> Link {
-        try await send(.POST, ["links"], body: LinkRequest(from: from, to: to))
+    public func createLink(from: LinkEnd, to: LinkEnd, hook: String? = nil) async throws -> Link {
+        try await send(.POST, ["links"], body: LinkRequest(from: from, to: to, hook: hook))
     }
 
     /// Takes a link away; the ports stay.

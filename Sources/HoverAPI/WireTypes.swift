@@ -24,10 +24,18 @@ public struct Module: Codable, Sendable, Hashable {
     public var number: UInt32
     /// Warnings that clang had for the source, as it prints them; empty without.
     public var warnings: String
+    /// The hooks that it can run at: `tc`, and `xdp` unless `xdp_obstacle` says why not.
+    public var hooks: [String]
+    public var xdpObstacle: String?
+    /// Packets that its slow path got, and copies that it sent, since it was created.
+    public var packetIns: UInt64
+    public var copies: UInt64
 
     public init(
         id: String, name: String, type: String, tags: [String], placements: [Placement] = [], ports: [Port],
-        drops: [String: UInt64], config: [String: TypedValue], number: UInt32, warnings: String
+        drops: [String: UInt64], config: [String: TypedValue], number: UInt32, warnings: String,
+        hooks: [String] = ["tc"], xdpObstacle: String? = nil, packetIns: UInt64 = 0,
+        copies: UInt64 = 0
     ) {
         self.id = id
         self.name = name
@@ -39,6 +47,16 @@ public struct Module: Codable, Sendable, Hashable {
         self.config = config
         self.number = number
         self.warnings = warnings
+        self.hooks = hooks
+        self.xdpObstacle = xdpObstacle
+        self.packetIns = packetIns
+        self.copies = copies
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case id, name, type, tags, placements, ports, drops, config, number, warnings, hooks, copies
+        case xdpObstacle = "xdp_obstacle"
+        case packetIns = "packet_ins"
     }
 }
 
@@ -148,13 +166,16 @@ public struct Link: Codable, Sendable, Hashable {
     /// `up`, or `pending` with the reason in `detail` (the interface vanished).
     public var state: String
     public var detail: String?
+    /// Where the packets of its interface enter: `tc`, `xdp-native` or `xdp-generic`; null for a link between modules.
+    public var hook: String?
 
-    public init(id: String, from: LinkEnd, to: LinkEnd, state: String, detail: String?) {
+    public init(id: String, from: LinkEnd, to: LinkEnd, state: String, detail: String?, hook: String? = nil) {
         self.id = id
         self.from = from
         self.to = to
         self.state = state
         self.detail = detail
+        self.hook = hook
     }
 }
 
@@ -175,10 +196,14 @@ public struct LinkEnd: Codable, Sendable, Hashable {
 public struct LinkRequest: Codable, Sendable, Hashable {
     public var from: LinkEnd
     public var to: LinkEnd
+    /// Where the packets of the link's interface are to enter: `tc`, `xdp` (native, else generic), `xdp-native` or
+    /// `xdp-generic`; null leaves it to Hover.
+    public var hook: String?
 
-    public init(from: LinkEnd, to: LinkEnd) {
+    public init(from: LinkEnd, to: LinkEnd, hook: String? = nil) {
         self.from = from
         self.to = to
+        self.hook = hook
     }
 }
 

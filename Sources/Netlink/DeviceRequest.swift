@@ -37,7 +37,7 @@ extension Interfaces {
     private static func make(kind: String, name: String, mtu: UInt32) throws(NetlinkError) -> Bool {
         let link = try Link()
         rtnl_link_set_name(link.pointer, name)
-        rtnl_link_set_flags(link.pointer, UInt32(IFF_UP.rawValue) | UInt32(IFF_NOARP.rawValue))
+        rtnl_link_set_flags(link.pointer, UInt32(IFF_UP) | UInt32(IFF_NOARP))
         var result = rtnl_link_set_type(link.pointer, kind)
         guard result == 0 else { throw NetlinkError("make", "an interface of kind \(kind)", libraryCode: result) }
         rtnl_link_set_mtu(link.pointer, mtu)

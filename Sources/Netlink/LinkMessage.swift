@@ -44,6 +44,6 @@ enum LinkMessage: Hashable {
 }
 
 /// Pairs of digits with colons between them.
-private func linkLayerText(_ address: ArraySlice<UInt8>) -> String {
+func linkLayerText(_ address: ArraySlice<UInt8>) -> String {
     address.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
 }

@@ -13,17 +13,22 @@ struct Connect: AsyncParsableCommand {
             Example:
               hoverctl link i:eth1 web:1
               hoverctl link web:2 firewall
+              hoverctl link i:eth2 firewall:2 --hook xdp
             """)
 
     @Argument(help: "One end.", completion: .custom(completeModules), transform: { try LinkEnd(argument: $0) })
     var from: LinkEnd
     @Argument(help: "The other end.", completion: .custom(completeModules), transform: { try LinkEnd(argument: $0) })
     var to: LinkEnd
+    @Option(
+        help: "Where an interface's packets enter: tc, xdp (native, else generic), xdp-native or xdp-generic.",
+        completion: .list(["tc", "xdp", "xdp-native", "xdp-generic"]))
+    var hook: String?
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let client = try common.client
-        let link = try await client.createLink(from: from, to: to)
+        let link = try await client.createLink(from: from, to: to, hook: hook)
         try common.confirm(
             link, "linked \(text(link.from, given: from)) to \(text(link.to, given: to)) (\(link.id))")
         if link.state != "up" {

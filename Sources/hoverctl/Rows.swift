@@ -68,10 +68,10 @@ extension TextTable {
     }
 
     init(_ links: [Link], names: NodeNames) {
-        columns = ["FROM", "TO", "ID", "STATE"]
+        columns = ["FROM", "TO", "HOOK", "ID", "STATE"]
         rows = links.map { link in
             [
-                names.text(of: link.from), names.text(of: link.to), link.id,
+                names.text(of: link.from), names.text(of: link.to), link.hook ?? "", link.id,
                 link.state + (link.detail.map { " (\($0))" } ?? ""),
             ]
         }

@@ -63,7 +63,8 @@ import Testing
     }
 
     @Test func aFloodGoesToThePortsOfAMask() async throws {
-        try await withHub("return pkt_flood_mask(pkt, md, 1 << 0 | 1 << 2 | 1 << 4 | 1 << 9);", ports: 5) { (rig: Rig) async throws -> Void in
+        try await withHub("return pkt_flood_mask(pkt, md, 1 << 0 | 1 << 2 | 1 << 4 | 1 << 9);", ports: 5) {
+            (rig: Rig) async throws -> Void in
             _ = try rig.receive(frame, on: 1, of: "hub")
             #expect(try await received(rig, ports: 5) == [0, 0, 1, 0, 1])
         }
@@ -77,14 +78,16 @@ import Testing
     }
 
     @Test func theControllersBroadcastFloods() async throws {
-        try await withHub("return pkt_controller(pkt, md, PKT_BROADCAST);", ports: 3) { (rig: Rig) async throws -> Void in
+        try await withHub("return pkt_controller(pkt, md, PKT_BROADCAST);", ports: 3) {
+            (rig: Rig) async throws -> Void in
             _ = try rig.receive(frame, on: 1, of: "hub")
             #expect(try await received(rig, ports: 3) == [0, 1, 1])
         }
     }
 
     @Test func aMirrorGetsACopyBesidesTheVerdict() async throws {
-        try await withHub("pkt_mirror(pkt, md, 3);\nreturn pkt_redirect(pkt, md, 2);", ports: 3) { (rig: Rig) async throws -> Void in
+        try await withHub("pkt_mirror(pkt, md, 3);\nreturn pkt_redirect(pkt, md, 2);", ports: 3) {
+            (rig: Rig) async throws -> Void in
             _ = try rig.receive(frame, on: 1, of: "hub")
             #expect(try await received(rig, ports: 3) == [0, 1, 1])
             let hub = try await rig.counters("hub")
@@ -103,13 +106,15 @@ import Testing
 
     @Test func dataTravelWithThePacketAndEachCopyOfIt() async throws {
         let mark = "md->data[1].type = 7;\nmd->data[1].value = 0x123456789abc;\n"
-        try await withHub(mark + "return pkt_flood(pkt, md);", ports: 4, end: Self.wantsDatum) { (rig: Rig) async throws -> Void in
+        try await withHub(mark + "return pkt_flood(pkt, md);", ports: 4, end: Self.wantsDatum) {
+            (rig: Rig) async throws -> Void in
             _ = try rig.receive(frame, on: 1, of: "hub")
             for port in 2...4 {
                 #expect(try await rig.counters("end-\(port)").drops[.verdict] == 1, "port \(port)")
             }
         }
-        try await withHub(mark + "return pkt_redirect(pkt, md, 1);", ports: 1, end: Self.wantsDatum) { (rig: Rig) async throws -> Void in
+        try await withHub(mark + "return pkt_redirect(pkt, md, 1);", ports: 1, end: Self.wantsDatum) {
+            (rig: Rig) async throws -> Void in
             _ = try rig.receive(frame, on: 2, of: "hub")
             #expect(try await rig.counters("end-1").drops[.verdict] == 1)
         }

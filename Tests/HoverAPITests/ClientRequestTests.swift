@@ -8,7 +8,7 @@ import TypedValue
 /// What the client sends.
 @Suite struct ClientRequestTests {
     private static let module = """
-        {"id":"m:1","name":"a","type":"bpf/forward","tags":[],"placements":[],"ports":[],"drops":{},"config":{},
+        {"id":"m:1","name":"a","type":"bpf/forward","tags":[],"placements":[],"ports":[],"drops":{},"hooks":["tc"],"packet_ins":0,"copies":0,"config":{},
          "number":1,"warnings":""}
         """
     private static let link = """

@@ -10,7 +10,7 @@ import TypedValue
 /// Whole command lines against a server that answers what it is told.
 @Suite struct CommandTests {
     private static let module = """
-        {"id":"m:1","name":"web","type":"bpf/forward","tags":[],"placements":[],"config":{},"number":1,"warnings":"","drops":{"loop":4},
+        {"id":"m:1","name":"web","type":"bpf/forward","tags":[],"placements":[],"config":{},"number":1,"warnings":"","hooks":["tc"],"packet_ins":0,"copies":0,"drops":{"loop":4},
          "ports":[{"number":1,"peer":"i:eth1","counters":{"rx_packets":1,"rx_bytes":2,"tx_packets":3,"tx_bytes":4}}]}
         """
     private static let link = """
@@ -21,7 +21,7 @@ import TypedValue
          "key":{"type":"bigEndian","size":2},"value":{"type":"integer","size":4,"signed":true}}
         """
     private static let policy = """
-        {"id":"m:2","name":"fw","type":"bpf/policy","tags":[],"config":{},"number":2,"warnings":"","drops":{},"ports":[],
+        {"id":"m:2","name":"fw","type":"bpf/policy","tags":[],"config":{},"number":2,"warnings":"","hooks":["tc"],"packet_ins":0,"copies":0,"drops":{},"ports":[],
          "placements":[{"node":"m:1","port":1,"direction":"ingress","at":"last"},
                        {"node":"m:1","port":1,"direction":"egress","before":"m:1"},
                        {"node":"i:eth1","direction":"ingress","at":"first"}]}
@@ -63,7 +63,7 @@ import TypedValue
     @Test(arguments: [
         ("get modules", "web    bpf/forward   1       1       1            3            4       -      m:1"),
         ("get module", "web"), ("get module web", "DROP-REASON   PACKETS\nloop          4\n"),
-        ("get links", "web:2   i:eth1   l:1   up"), ("get link l:1", "web:2"), ("get interfaces", "NAME   KIND"),
+        ("get links", "web:2   i:eth1   -      l:1   up"), ("get link l:1", "web:2"), ("get interfaces", "NAME   KIND"),
         ("get interface i:eth1", "eth1   veth   up"), ("get interface eth1", "eth1   veth   up"),
         ("get types", "bpf/forward   yes"), ("get type bpf/forward", "forwards"),
         ("get tables web", "hits   hash   be16   s32     8"), ("get table web hits", "hits"),

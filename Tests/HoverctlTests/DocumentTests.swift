@@ -29,10 +29,14 @@ import Yams
                   hex: '0x10'
                   limit: 18446744073709551615
                   'on': true
+                copies: 0
                 drops: {}
+                hooks:
+                - tc
                 id: m:1
                 name: a/b
                 number: 3
+                packet_ins: 0
                 placements: []
                 ports:
                 - counters:

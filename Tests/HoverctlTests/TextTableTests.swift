@@ -72,13 +72,13 @@ import TypedValue
                 detail: nil),
             Link(
                 id: "l:2", from: LinkEnd(node: "m:3", port: 1), to: LinkEnd(node: "i:eth1"), state: "pending",
-                detail: "eth1 vanished"),
+                detail: "eth1 vanished", hook: "xdp-native"),
         ]
         #expect(
             TextTable(links, names: names).rendered(coloured: false) == """
-                FROM    TO       ID    STATE
-                web:1   m:2:4    l:1   up
-                m:3:1   i:eth1   l:2   pending (eth1 vanished)
+                FROM    TO       HOOK         ID    STATE
+                web:1   m:2:4    -            l:1   up
+                m:3:1   i:eth1   xdp-native   l:2   pending (eth1 vanished)
 
                 """)
     }

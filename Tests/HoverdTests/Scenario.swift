@@ -23,8 +23,9 @@ extension HoverDaemon {
     }
 
     @discardableResult
-    func link(_ from: (String, Int?), _ to: (String, Int?)) async throws -> Link {
-        try await client.createLink(from: LinkEnd(node: from.0, port: from.1), to: LinkEnd(node: to.0, port: to.1))
+    func link(_ from: (String, Int?), _ to: (String, Int?), hook: String? = nil) async throws -> Link {
+        try await client.createLink(
+            from: LinkEnd(node: from.0, port: from.1), to: LinkEnd(node: to.0, port: to.1), hook: hook)
     }
 
     /// Two hosts, `left` and `right`, behind one module.

@@ -19,9 +19,9 @@ import TypedValue
         let module = Module(
             id: "m:1", name: "a", type: "bpf/forward", tags: ["b:br0"], placements: [placement], ports: [port],
             drops: ["unlinked": 1],
-            config: ["limit": 5], number: 1, warnings: "")
+            config: ["limit": 5], number: 1, warnings: "", xdpObstacle: "no")
         let end = LinkEnd(node: "m:1", port: 1)
-        let link = Link(id: "l:1", from: end, to: end, state: "pending", detail: "the interface is gone")
+        let link = Link(id: "l:1", from: end, to: end, state: "pending", detail: "the interface is gone", hook: "tc")
         let interface = Interface(
             id: "i:eth1", name: "eth1", index: 2, kind: "veth", up: true, mtu: 1500, address: "02:00:00:00:00:01",
             bridge: "br0", link: "l:1")
@@ -43,7 +43,7 @@ import TypedValue
         ]
         return [
             "Module": [module], "Port": [port], "PortCounters": [counters], "Link": [link], "LinkEnd": [end],
-            "LinkRequest": [LinkRequest(from: end, to: end)], "Interface": [interface],
+            "LinkRequest": [LinkRequest(from: end, to: end, hook: "xdp")], "Interface": [interface],
             "ModuleRequest": [
                 ModuleRequest(
                     name: "a", type: "bpf/policy", tags: [], placements: [placement], source: "", file: "", object: "",

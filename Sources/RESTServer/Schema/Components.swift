@@ -40,6 +40,10 @@ enum Components {
                     "config", .map(of: .any), "The values of `const volatile` globals that were given at creation."),
                 .required("number", .uint32, "The number that its code sees as `md->module_id`; 0 for a bridge."),
                 .required("warnings", .string, "clang's warnings for the source, as printed; empty without."),
+                .required("hooks", .array(of: .string(choices: ["tc", "xdp"])), "The hooks that it can run at."),
+                .optional("xdp_obstacle", .string, "Why it cannot run at xdp; left out when it can."),
+                .required("packet_ins", .uint64, "Packets that its slow path got since its creation."),
+                .required("copies", .uint64, "Copies of packets that it sent since its creation."),
             ])),
         Component(
             Port.self, "A place where a module sends and receives.",
@@ -109,6 +113,9 @@ enum Components {
                 .required("to", .of(LinkEnd.self), "The other end."),
                 .required("state", .string(choices: ["up", "pending"]), "`pending` when no packet can cross now."),
                 .optional("detail", .string, "Why it is pending: its interface is gone. Left out when it is up."),
+                .optional(
+                    "hook", .string(choices: ["tc", "xdp-native", "xdp-generic"]),
+                    "Where the packets of its interface enter; left out for a link between modules."),
             ])),
         Component(
             LinkEnd.self, "A module's port or an external interface.",
@@ -124,6 +131,10 @@ enum Components {
             .object([
                 .required("from", .of(LinkEnd.self), "One end."),
                 .required("to", .of(LinkEnd.self), "The other end."),
+                .optional(
+                    "hook", .string(choices: LinkHook.allCases.map(\.rawValue)),
+                    "Where the packets of the link's interface are to enter: `tc`, `xdp` (native, else generic) or one of "
+                        + "its modes; left to Hover without (xdp for network cards, where the module fits, else tc)."),
             ])),
         Component(
             Interface.self, "A network interface in hoverd's network namespace.",

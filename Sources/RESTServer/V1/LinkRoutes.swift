@@ -60,7 +60,8 @@ enum LinkRoutes {
         let link = Link(
             try await backend.controller.createLink(
                 from: EndpointRequest(node: request.from.node, port: request.from.port),
-                to: EndpointRequest(node: request.to.node, port: request.to.port)))
+                to: EndpointRequest(node: request.to.node, port: request.to.port),
+                hook: request.hook.flatMap { LinkHook(rawValue: $0) }))
         return try .json(link, status: .created, location: "/v1/links/\(link.id)")
     }
 

@@ -11,7 +11,9 @@ extension Module {
             id: state.id, name: state.name, type: state.kind.rawValue, tags: state.tags,
             placements: state.placements.map { Placement($0) },
             ports: state.ports.map { HoverAPI.Port($0) }, drops: state.drops, config: state.config,
-            number: state.number, warnings: state.warnings)
+            number: state.number, warnings: state.warnings,
+            hooks: state.kind == .bridge ? [] : state.unfitForXDP == nil ? ["tc", "xdp"] : ["tc"],
+            xdpObstacle: state.unfitForXDP, packetIns: state.packetIns, copies: state.copies)
     }
 }
 
@@ -35,7 +37,7 @@ extension Link {
         self.init(
             id: state.id, from: LinkEnd(node: state.from.node, port: state.from.port),
             to: LinkEnd(node: state.to.node, port: state.to.port), state: state.pending == nil ? "up" : "pending",
-            detail: state.pending)
+            detail: state.pending, hook: state.hook?.rawValue)
     }
 }
 
