@@ -30,8 +30,9 @@ public struct ModuleImage: Sendable, Hashable {
         self.config = config
     }
 
-    /// The most places where one policy can lie.
-    public static let maxHops = 1024
+    /// The most places where one policy can lie. Each has two slots, and a slot's number must fit into 11 bits
+    /// (`HOVER_MARK_PLACE`, include/hover/packet_out.h).
+    public static let maxHops = 1023
 
     /// How many slots lead on from the module.
     var ways: Int { isPolicy ? Self.maxHops : maxPort }

@@ -5,7 +5,7 @@ import Netlink
 
 /// The maps that all modules share; the names of their pins.
 enum SharedMap: String, CaseIterable {
-    case state, entries, slow_paths, rings
+    case state, entries, slow_paths, rings, logs, log_limits
 
     /// The name in C.
     var name: String { "hover_" + rawValue }

@@ -6,6 +6,7 @@
 #include <linux/if_ether.h>
 
 #include <hover/entry.h>
+#include <hover/log_maps.h>
 #include <hover/packet_in_maps.h>
 #include <hover/packet_out.h>
 
@@ -59,15 +60,6 @@ int hover_dispatch(struct __sk_buff *skb)
 	state->md.redir_ifc = out.place;
 	hover_enter(skb, state, out.module, out.kind == HOVER_OUT_ENTER ? HOVER_ENTER : RX_REDIRECT);
 	return TC_ACT_SHOT;
-}
-
-// Never run: it holds on to the maps of slow paths, which are made with this object for all modules.
-SEC("tc")
-int hover_hold_maps(struct __sk_buff *skb)
-{
-	__u32 none = 0;
-
-	return bpf_map_lookup_elem(&hover_slow_paths, &none) && bpf_map_lookup_elem(&hover_rings, &none);
 }
 
 char hover_license[] SEC("license") = "GPL";

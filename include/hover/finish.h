@@ -124,7 +124,7 @@ int hover_finish(HOVER_CONTEXT *context)
 		md.flood = 1;
 	}
 	if (verdict == RX_CONTROLLER || verdict == RX_HOLD)
-		return hover_packet_in(context, &md, verdict);
+		return hover_packet_in(context, &md, verdict, state->self);
 #ifdef HOVER_XDP
 	struct hover_handover note = {
 		.module = HOVER_MODULE, .verdict = verdict, .in_ifc = md.in_ifc, .next = state->next,

@@ -53,7 +53,7 @@ static __always_inline bool hover_submit(void *ring, struct hover_packet_in *hea
 	return HOVER_SUBMIT(ring, head, context, size, HOVER_MOST_CAPTURED + 1);
 }
 
-static __always_inline int hover_packet_in(HOVER_CONTEXT *context, struct metadata *md, int verdict)
+static __always_inline int hover_packet_in(HOVER_CONTEXT *context, struct metadata *md, int verdict, __u32 slot)
 {
 	__u32 number = HOVER_MODULE, length = hover_frame_length(context);
 	struct hover_slow_path *slow_path = bpf_map_lookup_elem(&hover_slow_paths, &number);
@@ -82,6 +82,7 @@ static __always_inline int hover_packet_in(HOVER_CONTEXT *context, struct metada
 	head.segment_size = context->gso_size;
 #endif
 	head.verdict = verdict;
+	head.slot = slot;
 	if (!hover_submit(ring, &head, context))
 		return hover_drop(HOVER_DROP_CONTROLLER_FULL);
 	hover_count(HOVER_COUNT_PACKET_IN);

@@ -24,7 +24,9 @@ struct hover_packet_in {
 	// Segments of a GSO packet have this many bytes of payload; 0 for others.
 	__u32 segment_size;
 	// RX_CONTROLLER or RX_HOLD.
-	__u32 verdict;
+	__u16 verdict;
+	// The slot of the module that holds the program that the packet entered by: where it can be put back.
+	__u16 slot;
 };
 
 // How a module may use its slow path, by the module's number. An entry is there while somebody listens.
