@@ -90,6 +90,12 @@ extension Model {
             return
         }
         planInterfaces(head: head, terminal: terminal, in: &plan)
+        if isAtXDP(head) {
+            // Before their places are loaded, which then are at both hooks.
+            for applied in wanted {
+                try planModuleAtXDP(applied.policy, in: &plan)
+            }
+        }
         let chain = Chain(head: head, hops: try planHops(wanted, in: &plan), terminal: terminal)
         try planXDP(behind: chain, in: &plan)
         if case .xdp(let index) = head, case .link(let id, _) = edge {

@@ -47,7 +47,7 @@ extension Model {
         }
     }
 
-    private mutating func planModuleAtXDP(_ id: String, in plan: inout Plan) throws(HoverError) {
+    mutating func planModuleAtXDP(_ id: String, in plan: inout Plan) throws(HoverError) {
         guard var module = modules[id], module.unfitForXDP == nil, !module.isAtXDP else { return }
         let touched = chains.values.filter { $0.touches(id) }
         plan.actions.append(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BPF
+import Glibc
 import Logging
 
 /// Modules, ports, links and interfaces as kernel objects, pinned under one folder of a bpffs.
@@ -92,6 +93,11 @@ public actor Dataplane {
         let slots = try BPFMap(pinned: place.path)
         if let pin = target.flatMap({ layout.program(of: $0, at: hook) }), hook == .tc || BPFFileSystem.exists(pin) {
             try slots.set(program: BPFProgram(pinned: pin), at: place.index)
+        } else if case .xdp(let interface) = slot, target != nil {
+            // Empty, it would let the interface's packets past the chain.
+            throw KernelError(
+                operation: "lead", object: "interface \(interface) into its chain", errno: ENOENT,
+                reason: "what comes first there has no program at xdp")
         } else {
             try slots.remove(index: place.index)
         }

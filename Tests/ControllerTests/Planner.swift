@@ -27,12 +27,12 @@ struct Planner {
     @discardableResult
     mutating func addModule(
         _ name: String, _ kind: ModuleKind = .forward, tags: [String] = [], placed: [PlacementRequest] = [],
-        maxPort: Int = 4
+        maxPort: Int = 4, unfitForXDP: String? = nil
     ) throws -> Plan {
         number += 1
         var module = ModuleRecord(
             id: "m:" + name, number: number, name: name, kind: kind, tags: tags, source: nil, warnings: "", config: [:],
-            maxPort: maxPort, ports: [], tables: [])
+            maxPort: maxPort, ports: [], tables: [], unfitForXDP: unfitForXDP)
         module.placements = try resolve(placed, of: module)
         let image = ModuleImage(
             object: [], number: number, isPolicy: kind == .policy, maxPort: maxPort, config: [:])
@@ -81,10 +81,12 @@ struct Planner {
     }
 
     @discardableResult
-    mutating func link(_ from: EndpointRequest, _ to: EndpointRequest) throws -> (id: String, plan: Plan) {
+    mutating func link(
+        _ from: EndpointRequest, _ to: EndpointRequest, hook: LinkHook? = nil
+    ) throws -> (id: String, plan: Plan) {
         var id = ""
         let plan = try plan { (model, plan) throws(HoverError) in
-            let link = try model.resolve(from: from, to: to, number: 1)
+            let link = try model.resolve(from: from, to: to, hook: hook, number: 1)
             id = link.id
             try model.planCreation(of: link, in: &plan)
         }
