@@ -18,22 +18,14 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 
-// Bytes up to this offset are reached in place. The verifier wants a bound for what is added to a pointer into the
-// packet (MAX_PACKET_OFF, 64 KiB, include/linux/bpf_verifier.h).
-#define HOVER_IN_PLACE 0x7fff
-
-// A VLAN tag as it lies behind the two addresses of a frame, in network order.
-struct hover_tag {
-	// ETH_P_8021Q or ETH_P_8021AD.
-	__be16 protocol;
-	// Priority (3 bits), drop eligible (1 bit), VLAN id (12 bits): IEEE 802.1Q, 9.6.
-	__be16 control;
-};
-
 #ifdef HOVER_XDP
 #define HOVER_CONTEXT struct xdp_md
+#define hover_load_far_bytes(pkt, offset, to, size) bpf_xdp_load_bytes(pkt, offset, to, size)
+#define hover_store_far_bytes(pkt, offset, from, size) bpf_xdp_store_bytes(pkt, offset, (void *)(from), size)
 #else
 #define HOVER_CONTEXT struct __sk_buff
+#define hover_load_far_bytes(pkt, offset, to, size) bpf_skb_load_bytes(pkt, offset, to, size)
+#define hover_store_far_bytes(pkt, offset, from, size) bpf_skb_store_bytes(pkt, offset, from, size, 0)
 #endif
 
 // The first byte of the packet: the destination address of the Ethernet header.
@@ -54,6 +46,10 @@ static __always_inline void *pkt_data_end(void *pkt)
 	return (void *)(long)((HOVER_CONTEXT *)pkt)->data_end;
 }
 
+// Bytes up to this offset are reached in place. The verifier wants a bound for what is added to a pointer into the
+// packet (MAX_PACKET_OFF, 64 KiB, include/linux/bpf_verifier.h).
+#define HOVER_IN_PLACE 0x7fff
+
 // Whether `size` bytes from `offset` on can be reached in place; then `at` points to them. Clang may not compute the
 // pointer anew after the check: the verifier would not know that it is the same one.
 #define HOVER_REACHES(pkt, offset, size, at)                                                                          \
@@ -71,6 +67,90 @@ static __always_inline void *pkt_data_end(void *pkt)
 		reaches_;                                                                                             \
 	})
 
+// Copies `size` bytes (a constant, or bounded and above 0) of the packet from byte `offset` on. Returns 0, or a
+// negative error number if the packet ends before.
+//
+//	__be16 type;
+//	if (pkt_load(pkt, 12, &type, sizeof(type)) < 0) return RX_DROP;
+static __always_inline int pkt_load(void *pkt, __u32 offset, void *to, __u32 size)
+{
+	void *at;
+
+	if (__builtin_constant_p(size) && HOVER_REACHES(pkt, offset, size, at)) {
+		__builtin_memcpy(to, __builtin_assume_aligned(at, 8), size);
+		return 0;
+	}
+	return hover_load_far_bytes(pkt, offset, to, size);
+}
+
+// A VLAN tag as it lies behind the two addresses of a frame, in network order.
+struct hover_tag {
+	// ETH_P_8021Q or ETH_P_8021AD.
+	__be16 protocol;
+	// Priority (3 bits), drop eligible (1 bit), VLAN id (12 bits): IEEE 802.1Q, 9.6.
+	__be16 control;
+};
+
+static __always_inline bool hover_is_tag(__be16 protocol)
+{
+	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD);
+}
+
+// What an L4 checksum is, and which part of what it covers has changed.
+enum {
+	// The pseudo header: an address.
+	HOVER_SUM_PSEUDO = 1,
+	// Of IPv6.
+	HOVER_SUM_IPV6 = 2,
+	// UDP: 0 means that there is no checksum, and a checksum of 0 is sent as 0xffff (RFC 768).
+	HOVER_SUM_UDP = 4,
+};
+
+// One's complement sums of 16-bit words, added up.
+static __always_inline __u32 hover_add_sums(__u32 one, __u32 other)
+{
+	__u64 sum = (__u64)one + other;
+
+	return (__u32)sum + (sum >> 32);
+}
+
+// An Internet checksum, after what it covers changed by `difference`, a one's complement sum of 16-bit words
+// (RFC 1624, equation 3).
+static __always_inline __u16 hover_changed_sum(__u16 sum, __u32 difference)
+{
+	__u32 total = hover_add_sums(~(__u32)sum, difference);
+
+	total = (total & 0xffff) + (total >> 16);
+	total = (total & 0xffff) + (total >> 16);
+	return ~total;
+}
+
+// For a field under a checksum that is updated too, and for what is before the L3 header: no sum beside the packet has
+// to know. That a program writes in place makes the kernel see to it, before the program runs, that the head of the
+// packet is its own (bpf_unclone_prologue, net/core/filter.c).
+static __always_inline int hover_store_bytes(void *pkt, __u32 offset, const void *from, __u32 size)
+{
+	void *at;
+
+	if (__builtin_constant_p(size) && HOVER_REACHES(pkt, offset, size, at)) {
+		__builtin_memcpy(__builtin_assume_aligned(at, 8), from, size);
+		return 0;
+	}
+	return hover_store_far_bytes(pkt, offset, from, size);
+}
+
+static __always_inline int hover_update_sum(void *pkt, __u32 offset, __u32 difference, bool udp)
+{
+	__u16 sum;
+
+	if (pkt_load(pkt, offset, &sum, sizeof(sum)) < 0)
+		return -EFAULT;
+	sum = hover_changed_sum(sum, difference);
+	if (udp && !sum)
+		sum = 0xffff;
+	return hover_store_bytes(pkt, offset, &sum, sizeof(sum));
+}
+
 #ifdef HOVER_XDP
 
 static __always_inline __u32 hover_length(void *pkt)
@@ -85,26 +165,14 @@ static __always_inline int hover_pull(void *pkt, __u32 length)
 	return HOVER_REACHES(pkt, length, 0, at) ? 0 : -ENOMEM;
 }
 
-static __always_inline int hover_load_bytes(void *pkt, __u32 offset, void *to, __u32 size)
-{
-	return bpf_xdp_load_bytes(pkt, offset, to, size);
-}
-
-static __always_inline int hover_store_bytes(void *pkt, __u32 offset, const void *from, __u32 size)
-{
-	void *at;
-
-	if (__builtin_constant_p(size) && HOVER_REACHES(pkt, offset, size, at)) {
-		__builtin_memcpy(__builtin_assume_aligned(at, 8), from, size);
-		return 0;
-	}
-	return bpf_xdp_store_bytes(pkt, offset, (void *)from, size);
-}
-
-// There is no checksum beside the packet at this hook.
 static __always_inline int hover_store_accounted(void *pkt, __u32 offset, const void *from, __u32 size)
 {
 	return hover_store_bytes(pkt, offset, from, size);
+}
+
+static __always_inline int hover_update_l4_sum(void *pkt, __u32 offset, __u32 difference, __u32 kind)
+{
+	return hover_update_sum(pkt, offset, difference, kind & HOVER_SUM_UDP);
 }
 
 static __always_inline bool hover_hidden_tag(void *pkt, struct hover_tag *tag)
@@ -120,8 +188,7 @@ static __always_inline int hover_insert_tag(void *pkt, struct hover_tag tag)
 	error = bpf_xdp_adjust_head(pkt, -(int)sizeof(tag));
 	if (error)
 		return error;
-	// Neither fails now: the kernel has checked that the first piece holds an Ethernet header.
-	error = hover_load_bytes(pkt, sizeof(tag), addresses, sizeof(addresses));
+	error = pkt_load(pkt, sizeof(tag), addresses, sizeof(addresses));
 	error = error ?: hover_store_bytes(pkt, 0, addresses, sizeof(addresses));
 	return error ?: hover_store_bytes(pkt, sizeof(addresses), &tag, sizeof(tag));
 }
@@ -131,7 +198,7 @@ static __always_inline int hover_remove_tag(void *pkt)
 	__u32 addresses[3];
 	int error;
 
-	error = hover_load_bytes(pkt, 0, addresses, sizeof(addresses));
+	error = pkt_load(pkt, 0, addresses, sizeof(addresses));
 	error = error ?: hover_store_bytes(pkt, sizeof(struct hover_tag), addresses, sizeof(addresses));
 	return error ?: bpf_xdp_adjust_head(pkt, sizeof(struct hover_tag));
 }
@@ -148,23 +215,38 @@ static __always_inline int hover_pull(void *pkt, __u32 length)
 	return bpf_skb_pull_data(pkt, length);
 }
 
-static __always_inline int hover_load_bytes(void *pkt, __u32 offset, void *to, __u32 size)
-{
-	return bpf_skb_load_bytes(pkt, offset, to, size);
-}
-
-static __always_inline int hover_store_bytes(void *pkt, __u32 offset, const void *from, __u32 size)
-{
-	return bpf_skb_store_bytes(pkt, offset, from, size, 0);
-}
-
-// A device may have summed all that is behind the Ethernet header (CHECKSUM_COMPLETE): the sum has to follow.
+// A device may have summed all that is behind the Ethernet header (CHECKSUM_COMPLETE): that sum has to follow.
 static __always_inline int hover_store_accounted(void *pkt, __u32 offset, const void *from, __u32 size)
 {
+	if (__builtin_constant_p(offset + size) && offset + size <= ETH_HLEN)
+		return hover_store_bytes(pkt, offset, from, size);
 	return bpf_skb_store_bytes(pkt, offset, from, size, offset >= ETH_HLEN ? BPF_F_RECOMPUTE_CSUM : 0);
 }
 
-// The kernel takes the outer tag out of a received frame, and keeps it beside the packet.
+// Where the checksum is still to be made by the device (CHECKSUM_PARTIAL, which GSO packets are too), the packet holds
+// the sum of the pseudo header alone: the kernel then updates it for addresses, and not for the rest.
+static __always_inline int hover_update_l4_sum(void *pkt, __u32 offset, __u32 difference, __u32 kind)
+{
+	// BPF_F_IPV6 (Linux 6.16, and stable versions since): as no header checksum makes up for the change of an IPv6
+	// address, a CHECKSUM_COMPLETE sum is right as it is. Older kernels refuse it; their sum is then wrong, which they
+	// notice, and check the packet themselves.
+	const __u64 ipv6_flag = 1 << 7;
+	__u64 flags = 0;
+	int error;
+
+	if (kind & HOVER_SUM_UDP)
+		flags |= BPF_F_MARK_MANGLED_0;
+	if (kind & HOVER_SUM_PSEUDO)
+		flags |= BPF_F_PSEUDO_HDR;
+	if ((kind & HOVER_SUM_PSEUDO) && (kind & HOVER_SUM_IPV6)) {
+		error = bpf_l4_csum_replace(pkt, offset, 0, difference, flags | ipv6_flag);
+		if (error != -EINVAL)
+			return error;
+	}
+	return bpf_l4_csum_replace(pkt, offset, 0, difference, flags);
+}
+
+// The kernel takes the outer tag out of a frame that it receives, and keeps it beside the packet.
 static __always_inline bool hover_hidden_tag(void *pkt, struct hover_tag *tag)
 {
 	struct __sk_buff *skb = pkt;
@@ -208,28 +290,12 @@ static __always_inline int pkt_pull(void *pkt, __u32 length)
 	return hover_pull(pkt, length);
 }
 
-// Copies `size` bytes (a constant, or bounded and above 0) of the packet from byte `offset` on. Returns 0, or a
-// negative error number if the packet ends before.
-//
-//	__be16 type;
-//	if (pkt_load(pkt, 12, &type, sizeof(type)) < 0) return RX_DROP;
-static __always_inline int pkt_load(void *pkt, __u32 offset, void *to, __u32 size)
-{
-	void *at;
-
-	if (__builtin_constant_p(size) && HOVER_REACHES(pkt, offset, size, at)) {
-		__builtin_memcpy(to, __builtin_assume_aligned(at, 8), size);
-		return 0;
-	}
-	return hover_load_bytes(pkt, offset, to, size);
-}
-
 // Overwrites `size` bytes (a constant, or bounded and above 0) of the packet from byte `offset` on; checksums in the
 // packet stay as they are (hover/checksum.h replaces fields under checksums). Returns 0, or a negative error number if
 // the packet ends before.
 //
-//	__u8 hop_limit = 64;
-//	pkt_store(pkt, headers.l3_offset + 7, &hop_limit, sizeof(hop_limit));
+//	__u8 mac[6] = { 2, 0, 0, 0, 0, 1 };
+//	pkt_store(pkt, 0, mac, sizeof(mac));
 static __always_inline int pkt_store(void *pkt, __u32 offset, const void *from, __u32 size)
 {
 	return hover_store_accounted(pkt, offset, from, size);

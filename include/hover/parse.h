@@ -7,83 +7,11 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 
+#include <hover/headers.h>
 #include <hover/packet.h>
 
 // The parser follows this many IPv6 extension headers (RFC 8504, 5.3, lets a host set a limit).
 #define HOVER_EXTENSION_HEADERS 8
-
-// What became of parsing. Where it is not HOVER_PARSE_OK, the fields of struct hover_headers that were found before
-// are filled, and l4_offset is 0.
-enum hover_parse_result {
-	// The packet is IP, and its headers are found: to the L4 header, or to where it would be (see l4_offset).
-	HOVER_PARSE_OK,
-	// The packet is not IP; ethertype tells. ARP is checked to be for IPv4 over Ethernet and to be there as a whole
-	// (28 bytes, RFC 826).
-	HOVER_PARSE_NOT_IP,
-	// The frame ends within a header, or before the end of its IP datagram.
-	HOVER_PARSE_TRUNCATED,
-	// The headers contradict themselves: a wrong version, a header that is too short or goes on behind the datagram's
-	// end, extension headers in a forbidden order or too many.
-	HOVER_PARSE_MALFORMED,
-};
-
-// Which part of an IP datagram the packet holds.
-enum hover_fragment {
-	// All of it; also when an IPv6 fragment header says so (an atomic fragment, RFC 6946).
-	HOVER_FRAGMENT_NONE,
-	// The beginning. It has the L4 header.
-	HOVER_FRAGMENT_FIRST,
-	// Neither beginning nor end. It has no L4 header.
-	HOVER_FRAGMENT_MIDDLE,
-	// The end. It has no L4 header.
-	HOVER_FRAGMENT_LAST,
-};
-
-// Where the headers of a packet are. Offsets are in bytes from the packet's first one.
-struct hover_headers {
-	// Bytes of the IP datagram that the packet holds, with the IP header and without Ethernet padding.
-	__u32 total_length;
-	// IPv4: in the lower 16 bits. What the fragments of a datagram have in common; 0 in a packet that is none.
-	__be32 fragment_id;
-	// Of the EtherType before the L3 header: ETH_P_IP, ETH_P_IPV6, ETH_P_ARP, …, in network order.
-	__be16 ethertype;
-	// Priority, drop eligible bit and VLAN id of the tags, the outer one first; host order. 0 where there is none.
-	// hover/vlan.h takes them apart.
-	__u16 tag[2];
-	// The L3 header, also of packets that are not IP.
-	__u16 l3_offset;
-	// What follows the IP header with its options or extension headers: the L4 header. 0 where there is none, as in a
-	// fragment that is not the first.
-	__u16 l4_offset;
-	// What follows the L4 header: TCP's with its options, UDP's, SCTP's common header, 8 bytes of ICMP and ICMPv6. For
-	// other protocols, l4_offset.
-	__u16 payload_offset;
-	union {
-		// TCP, UDP, SCTP.
-		__be16 source_port;
-		// ICMP, ICMPv6.
-		struct {
-			__u8 icmp_type;
-			__u8 icmp_code;
-		};
-	};
-	union {
-		// TCP, UDP, SCTP.
-		__be16 destination_port;
-		// ICMP, ICMPv6: bytes 4 and 5 of the message, in an echo its identifier.
-		__be16 icmp_id;
-	};
-	// 4, 6, or 0 where the packet is not IP.
-	__u8 version;
-	// VLAN tags before the L3 header: 0, 1 or 2. At tc the outer one is not in the frame, and offsets are less by 4.
-	__u8 tags;
-	// An enum hover_fragment.
-	__u8 fragment;
-	// IPPROTO_TCP, IPPROTO_UDP, …. In a fragment that is not the first: what the fragment header says.
-	__u8 l4_protocol;
-	// FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 (RFC 9293, 3.1).
-	__u8 tcp_flags;
-};
 
 // Internal: the end of what can be parsed, and how.
 struct hover_extent {
@@ -194,13 +122,13 @@ static __always_inline void hover_note_fragment(struct hover_headers *headers, _
 static __always_inline int hover_note_length(struct hover_extent *extent, struct hover_headers *headers, __u32 length,
 					     bool is_zero)
 {
-	__u32 offset = headers->l3_offset;
+	__u32 there = extent->packet - headers->l3_offset;
 
-	if (is_zero && extent->packet - offset > 0xffff)
-		length = extent->packet - offset;
-	headers->total_length = length;
-	extent->datagram = offset + length;
-	return extent->datagram > extent->packet && !extent->quoted ? HOVER_PARSE_TRUNCATED : HOVER_PARSE_OK;
+	if (is_zero && there > 0xffff)
+		length = there;
+	extent->datagram = headers->l3_offset + length;
+	headers->total_length = length < there ? length : there;
+	return length > there && !extent->quoted ? HOVER_PARSE_TRUNCATED : HOVER_PARSE_OK;
 }
 
 static __always_inline int hover_parse_ipv4(void *pkt, struct hover_extent *extent, struct hover_headers *headers)
@@ -229,7 +157,7 @@ static __always_inline int hover_parse_ipv4(void *pkt, struct hover_extent *exte
 	result = hover_note_length(extent, headers, length, !length);
 	if (result)
 		return result;
-	if (size > headers->total_length)
+	if (offset + size > extent->datagram)
 		return HOVER_PARSE_MALFORMED;
 	fragment = bpf_ntohs(ip.fragment);
 	hover_note_fragment(headers, fragment & 0x1fff, fragment & 0x2000, ip.id);
@@ -246,21 +174,21 @@ static __noinline __attribute__((unused)) int hover_parse_extensions(void *pkt, 
 	struct {
 		__u8 next;
 		__u8 size;
+		// The fragment offset, or what other headers have there.
 		__be16 fragment;
 		__be32 id;
 	} header;
 	__u32 offset = headers->l4_offset;
 	__u8 type = headers->l4_protocol;
-	bool fragmented = false;
 
 #pragma clang loop unroll(disable)
 	for (int count = 0; hover_is_extension(type); count++) {
 		__u32 size;
 		int result;
 
-		// Hop-by-hop options may only come first; a packet is a fragment once.
+		// Hop-by-hop options may only come first, and a fragment has no fragments.
 		if (count == HOVER_EXTENSION_HEADERS || (type == IPPROTO_HOPOPTS && count) ||
-		    (type == IPPROTO_FRAGMENT && fragmented))
+		    (type == IPPROTO_FRAGMENT && headers->fragment))
 			return HOVER_PARSE_MALFORMED;
 		result = hover_load_header(pkt, extent, offset, 8, &header, sizeof(header));
 		if (result)
@@ -272,10 +200,12 @@ static __noinline __attribute__((unused)) int hover_parse_extensions(void *pkt, 
 		if (type == IPPROTO_FRAGMENT) {
 			__u16 fragment = bpf_ntohs(header.fragment);
 
-			fragmented = true;
 			size = 8;
 			hover_note_fragment(headers, fragment & 0xfff8, fragment & 1, header.id);
 		}
+		// Segments left (RFC 8200, 4.4).
+		if (type == IPPROTO_ROUTING && (header.fragment & bpf_htons(0xff)))
+			headers->rerouted = true;
 		offset = hover_forget(offset + size);
 		if (offset > extent->datagram)
 			return HOVER_PARSE_MALFORMED;
@@ -356,45 +286,37 @@ static __noinline __attribute__((unused)) int hover_parse_inner(void *pkt, struc
 	return hover_parse_l3(pkt, extent, headers);
 }
 
-static __always_inline bool hover_is_tag(__be16 protocol)
-{
-	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD);
-}
-
-static __always_inline void hover_note_tag(struct hover_headers *headers, __be16 control)
-{
-	headers->tag[headers->tags ? 1 : 0] = bpf_ntohs(control);
-	headers->tags++;
-}
-
 // Notes the tags, and the EtherType behind them. A third tag is an EtherType that is not IP.
 static __always_inline int hover_parse_ethernet(void *pkt, struct hover_headers *headers)
 {
-	__u32 offset = ETH_HLEN;
+	__u32 offset = ETH_HLEN, tags = 0;
+	__be16 control[2] = {}, ethertype;
 	struct hover_tag tag;
-	__be16 ethertype;
 
 	if (hover_hidden_tag(pkt, &tag))
-		hover_note_tag(headers, tag.control);
+		control[tags++] = tag.control;
 	if (pkt_load(pkt, offset - 2, &ethertype, sizeof(ethertype)) < 0)
 		return HOVER_PARSE_TRUNCATED;
-	headers->ethertype = ethertype;
 #pragma clang loop unroll(full)
 	for (int count = 0; count < 2; count++) {
 		// The tag's second half, and the EtherType behind it.
-		struct {
-			__be16 control;
-			__be16 ethertype;
-		} rest;
+		__be16 rest[2];
 
-		if (!hover_is_tag(headers->ethertype) || headers->tags == 2)
+		if (!hover_is_tag(ethertype) || tags == 2)
 			break;
-		if (pkt_load(pkt, offset, &rest, sizeof(rest)) < 0)
+		if (pkt_load(pkt, offset, rest, sizeof(rest)) < 0)
 			return HOVER_PARSE_TRUNCATED;
-		hover_note_tag(headers, rest.control);
-		headers->ethertype = rest.ethertype;
+		if (tags++)
+			control[1] = rest[0];
+		else
+			control[0] = rest[0];
+		ethertype = rest[1];
 		offset += 4;
 	}
+	headers->tags = tags;
+	headers->tag[0] = bpf_ntohs(control[0]);
+	headers->tag[1] = bpf_ntohs(control[1]);
+	headers->ethertype = ethertype;
 	headers->l3_offset = hover_forget(offset);
 	return HOVER_PARSE_OK;
 }
@@ -464,5 +386,6 @@ static __always_inline int pkt_parse_quoted(void *pkt, const struct hover_header
 		return HOVER_PARSE_NOT_IP;
 	quoted->ethertype = headers->ethertype;
 	quoted->l3_offset = headers->payload_offset;
+	quoted->icmp_offset = headers->l4_offset;
 	return hover_parse_inner(pkt, &extent, quoted);
 }
