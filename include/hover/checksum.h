@@ -139,6 +139,18 @@ static __always_inline int hover_update_sums(void *pkt, const struct hover_heade
 	return hover_update_l4_sum(pkt, l4_sum, change->difference, kind);
 }
 
+// Whether the field lies in the fixed part of the IP header, or behind it in the datagram.
+static __always_inline bool hover_is_inside(const struct hover_headers *headers, __u32 offset, __u32 size, bool in_l4)
+{
+	__u32 first = headers->l3_offset, end = first + (headers->version == 4 ? 20 : 40);
+
+	if (in_l4) {
+		end = first + headers->total_length;
+		first = headers->l4_offset;
+	}
+	return headers->version && first && offset >= first && offset + size <= end;
+}
+
 // `size` is change->size, in a register: the verifier has to know its bounds.
 static __always_inline int hover_replace(void *pkt, const struct hover_headers *headers, struct hover_change *change,
 					 __u32 size)
@@ -187,7 +199,8 @@ static __noinline __attribute__((unused)) int hover_replace_ip(void *pkt, const 
 {
 	struct hover_change change = { .offset = offset, .size = size, .place = HOVER_IN_IP, .to = { to } };
 
-	if (size < 1 || size > 4 || pkt_load(pkt, offset, change.from, size) < 0)
+	if (size < 1 || size > 4 || !hover_is_inside(headers, offset, size, false) ||
+	    pkt_load(pkt, offset, change.from, size) < 0)
 		return -EINVAL;
 	return hover_replace(pkt, headers, &change, size);
 }
@@ -197,7 +210,8 @@ static __noinline __attribute__((unused)) int hover_replace_l4(void *pkt, const 
 {
 	struct hover_change change = { .offset = offset, .size = size, .place = HOVER_IN_L4, .to = { to } };
 
-	if (!headers->l4_offset || size < 1 || size > 4 || pkt_load(pkt, offset, change.from, size) < 0)
+	if (size < 1 || size > 4 || !hover_is_inside(headers, offset, size, true) ||
+	    pkt_load(pkt, offset, change.from, size) < 0)
 		return -EINVAL;
 	return hover_replace(pkt, headers, &change, size);
 }
@@ -208,7 +222,7 @@ static __noinline __attribute__((unused)) int hover_replace_l4_word(void *pkt, c
 {
 	struct hover_change change = { .offset = offset, .size = 2, .place = HOVER_IN_L4, .to = { to } };
 
-	if (!headers->l4_offset || pkt_load(pkt, offset, change.from, 2) < 0)
+	if (!hover_is_inside(headers, offset, 2, true) || pkt_load(pkt, offset, change.from, 2) < 0)
 		return -EINVAL;
 	return hover_replace(pkt, headers, &change, 2);
 }
@@ -252,8 +266,8 @@ static __always_inline int pkt_set_ipv6_destination(void *pkt, const struct hove
 	return hover_replace_ipv6(pkt, headers, headers->l3_offset + 24, address, !headers->rerouted);
 }
 
-// Replaces `size` bytes, a constant 1, 2 or 4, from byte `offset` of the packet on: a field of the IPv4 or IPv6 header
-// other than addresses, lengths and protocol.
+// Replaces `size` bytes, a constant 1, 2 or 4, from byte `offset` of the packet on: a field of the IPv4 header without
+// options, or of the IPv6 header, other than addresses, length and protocol. -EINVAL if it is not there.
 //
 //	__u8 ttl = 63;
 //	int error = pkt_replace_ip(pkt, &headers, headers.l3_offset + 8, &ttl, sizeof(ttl));
@@ -267,7 +281,8 @@ static __always_inline int pkt_replace_ip(void *pkt, const struct hover_headers 
 }
 
 // Replaces `size` bytes, a constant 1, 2 or 4, from byte `offset` of the packet on: a field of the L4 header, an
-// option of TCP, or what is behind. -EINVAL in a fragment that has no L4 header, -EOPNOTSUPP in SCTP.
+// option of TCP, or what is behind. -EINVAL if it is not in the datagram, or this is a fragment without L4 header;
+// -EOPNOTSUPP in SCTP.
 //
 //	__be16 mss = bpf_htons(1400);
 //	int error = pkt_replace_l4(pkt, &headers, option_offset + 2, &mss, sizeof(mss));

@@ -159,6 +159,8 @@ static __always_inline int hover_parse_ipv4(void *pkt, struct hover_extent *exte
 		return result;
 	if (offset + size > extent->datagram)
 		return HOVER_PARSE_MALFORMED;
+	if (offset + size > extent->packet)
+		return HOVER_PARSE_TRUNCATED;
 	fragment = bpf_ntohs(ip.fragment);
 	hover_note_fragment(headers, fragment & 0x1fff, fragment & 0x2000, ip.id);
 	headers->l4_protocol = ip.protocol;
@@ -347,7 +349,7 @@ static __always_inline int pkt_parse_at(void *pkt, __u32 offset, __be16 ethertyp
 	struct hover_extent extent = { .packet = pkt_length(pkt) };
 
 	*headers = (struct hover_headers){ .ethertype = ethertype };
-	if (offset > HOVER_IN_PLACE)
+	if (offset > 0x7fff)
 		return HOVER_PARSE_TRUNCATED;
 	headers->l3_offset = offset;
 	return hover_parse_inner(pkt, &extent, headers);

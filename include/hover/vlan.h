@@ -10,6 +10,9 @@
 
 #include <hover/packet.h>
 
+// 4095 is reserved (IEEE 802.1Q, table 9-2).
+#define HOVER_VLAN_LAST 4094
+
 // A VLAN tag.
 struct hover_vlan {
 	// ETH_P_8021Q or ETH_P_8021AD, in network order.
@@ -35,12 +38,6 @@ static __always_inline void hover_unpack_tag(struct hover_tag tag, struct hover_
 static __always_inline __be16 hover_pack_tag(const struct hover_vlan *vlan)
 {
 	return bpf_htons(vlan->priority << 13 | vlan->drop_eligible << 12 | vlan->id);
-}
-
-// 4095 is reserved (IEEE 802.1Q, table 9-2).
-static __always_inline bool hover_is_vlan(const struct hover_vlan *vlan)
-{
-	return hover_is_tag(vlan->protocol) && vlan->id < 4095 && vlan->priority < 8;
 }
 
 // A tag of the frame, and the EtherType behind it, without which it is none.
@@ -111,7 +108,9 @@ static __always_inline int pkt_vlan_push(void *pkt, const struct hover_vlan *vla
 {
 	struct hover_tag tag = { .protocol = vlan->protocol, .control = hover_pack_tag(vlan) };
 
-	return hover_is_vlan(vlan) ? hover_insert_tag(pkt, tag) : -EINVAL;
+	if (!hover_is_tag(vlan->protocol) || vlan->id > HOVER_VLAN_LAST || vlan->priority > 7)
+		return -EINVAL;
+	return hover_insert_tag(pkt, tag);
 }
 
 // Takes off the frame's tag, the outer one if there are two. Returns 0, or a negative error number.
@@ -133,10 +132,12 @@ static __always_inline int pkt_vlan_set_id(void *pkt, __u16 id)
 {
 	struct hover_vlan vlan;
 
+	if (id > HOVER_VLAN_LAST)
+		return -EINVAL;
 	if (pkt_vlan_get(pkt, &vlan) < 0)
 		return -ENOENT;
 	vlan.id = id;
-	return hover_is_vlan(&vlan) ? hover_replace_tag(pkt, &vlan) : -EINVAL;
+	return hover_replace_tag(pkt, &vlan);
 }
 
 // Puts another priority, 0 to 7, into the frame's tag, the outer one if there are two. Returns 0, or a negative error
@@ -148,8 +149,10 @@ static __always_inline int pkt_vlan_set_priority(void *pkt, __u8 priority)
 {
 	struct hover_vlan vlan;
 
+	if (priority > 7)
+		return -EINVAL;
 	if (pkt_vlan_get(pkt, &vlan) < 0)
 		return -ENOENT;
 	vlan.priority = priority;
-	return hover_is_vlan(&vlan) ? hover_replace_tag(pkt, &vlan) : -EINVAL;
+	return hover_replace_tag(pkt, &vlan);
 }
