@@ -120,6 +120,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
         .testTarget(name: "ModuleCompilerTests", dependencies: ["ModuleCompiler"], swiftSettings: strict),
+        .target(
+            name: "HelperReference", path: "Tests/HelperReference",
+            cSettings: [.headerSearchPath("../../include")]),
+        .testTarget(
+            name: "HelperTests", dependencies: ["BPF", "HelperReference", "ModuleCompiler"],
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "DataplaneTests",
             dependencies: [

@@ -3,6 +3,8 @@
 // What a test tells a program in the kernel, and what the program tells the test: one value of an array map each.
 #pragma once
 
+#include <stddef.h>
+
 #include <linux/types.h>
 
 #include <hover/headers.h>
@@ -73,3 +75,10 @@ struct results {
 	__u8 vlan_priority;
 	__u8 vlan_drop_eligible;
 };
+
+// Tests/HelperTests writes the one and reads the other by these places.
+_Static_assert(offsetof(struct arguments, steps) == 60, "struct arguments");
+_Static_assert(offsetof(struct results, headers) == 80, "struct results");
+_Static_assert(offsetof(struct results, has_hidden_tag) == 176, "struct results");
+_Static_assert(sizeof(struct results) == 196, "struct results");
+_Static_assert(sizeof(struct hover_headers) == 32, "struct hover_headers");
