@@ -124,7 +124,7 @@ let package = Package(
             name: "HelperReference", path: "Tests/HelperReference",
             cSettings: [.headerSearchPath("../../include")]),
         .testTarget(
-            name: "HelperTests", dependencies: ["BPF", "HelperReference", "ModuleCompiler"],
+            name: "HelperTests", dependencies: ["BPF", "HelperReference", "ModuleCompiler", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "DataplaneTests",

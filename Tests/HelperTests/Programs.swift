@@ -130,7 +130,7 @@ struct LoadedObject: Sendable {
 }
 
 /// Compiles a fixture as `ModuleCompiler` compiles modules, but for the sandbox: the source is ours.
-private func compileFixture(_ file: String, options: [String]) throws -> [UInt8] {
+func compileFixture(_ file: String, options: [String]) throws -> [UInt8] {
     let clang = try ClangInstallation.find(environment: ProcessInfo.processInfo.environment)
     let fixtures = try #require(Bundle.module.resourceURL).appending(path: "Fixtures")
     let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -36,3 +36,7 @@ struct fuzz_report {
 // Runs `count` packets, from number `first` of the sequence that belongs to `seed`, and stops at the first difference.
 void fuzz(const struct fuzz_program *program, uint64_t seed, uint64_t first, uint64_t count,
 	  struct fuzz_report *report);
+
+// Has the kernel, instead of the device, make the checksums of what leaves by an interface of this network namespace.
+// Returns 0, or an error number.
+int turn_off_checksum_offload(const char *interface);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import Foundation
+import HelperReference
+import TestSupport
+import Testing
+
+private let hasTcx = Feature.tcx.probe() == .supported
+
+/// What a connection is made of.
+struct Traffic: Sendable, CustomTestStringConvertible {
+    let address: String
+    let options: [String]
+
+    var testDescription: String { ([address] + options).joined(separator: " ") }
+}
+
+private let traffic = ["10.0.0.9", "fd00::9"].flatMap { address in
+    [
+        Traffic(address: address, options: ["-n", "20000000"]),
+        Traffic(address: address, options: ["-R", "-n", "20000000"]),
+        Traffic(address: address, options: ["-u", "-b", "100M", "-l", "1201", "-n", "1000000"]),
+    ]
+}
+
+/// What no test run can set: packets whose checksum is still to be made (CHECKSUM_PARTIAL), and that the kernel is to
+/// cut up (GSO). The hosts' stacks send such packets; programs translate them; then they leave by interfaces that offload
+/// nothing, so that the kernel completes the checksums, and the other host checks them.
+@Suite(.serialized) struct OffloadTests {
+    @Test(.enabled(if: hasTcx), arguments: traffic)
+    func `checksums that are still to be made are right in the end`(traffic: Traffic) async throws {
+        let object = try BPFObject(bytes: compileFixture("traffic.c", options: []), name: "traffic")
+        try object.load()
+        let toServer = try #require(object.programs.first { $0.name == "to_server" }).program
+        let fromServer = try #require(object.programs.first { $0.name == "from_server" }).program
+        try await Network.with { network in
+            let (client, server) = try await route(network)
+            let links = try await inNamespace(network.namespace) {
+                #expect(turn_off_checksum_offload("client") == 0 && turn_off_checksum_offload("server") == 0)
+                let index = if_nametoindex("client")
+                return [
+                    try BPFLink(tcx: .ingress, interfaceIndex: index, program: toServer),
+                    try BPFLink(tcx: .egress, interfaceIndex: index, program: fromServer),
+                ]
+            }
+            try await server.run("iperf3", "-s", "-1", "-D", "--idle-timeout", "5")
+            try await wait(for: "iperf3 to listen") { try await server.run("ss", "-Htln").contains(":5201") }
+            let command = ["timeout", "20", "iperf3", "-J", "-c", traffic.address, "-p", "9000"]
+            let namespace = ["nsenter", "--net=/run/netns/\(client.namespace)"]
+            let report = try await shell(namespace + command + ["--connect-timeout", "3000"] + traffic.options)
+            #expect(try arrivedBytes(report) >= 1_000_000 * 9 / 10)
+            try links.forEach { try $0.detach() }
+        }
+    }
+
+    /// Two hosts on networks of their own, and a way between them.
+    private func route(_ network: Network) async throws -> (client: TestHost, server: TestHost) {
+        let client = try await network.addHost("client", address: "10.0.0.1/24", "fd00::1/64")
+        let server = try await network.addHost("server", address: "10.0.1.2/24", "fd01::2/64")
+        for (interface, number) in [("client", "0"), ("server", "1")] {
+            try await network.ip("address", "add", "10.0.\(number).254/24", "dev", interface)
+            try await network.ip("address", "add", "fd0\(number)::fe/64", "dev", interface, "nodad")
+        }
+        for (host, number) in [(client, "0"), (server, "1")] {
+            try await shell("ip", "-n", host.namespace, "route", "add", "default", "via", "10.0.\(number).254")
+            try await shell("ip", "-n", host.namespace, "route", "add", "default", "via", "fd0\(number)::fe")
+        }
+        // The address by which the client knows the server is in its own network.
+        let link = try await network.ip("-o", "link", "show", "dev", "client").split(separator: " ").map(String.init)
+        let address = link[try #require(link.firstIndex(of: "link/ether")) + 1]
+        for shown in ["10.0.0.9", "fd00::9"] {
+            try await shell(
+                "ip", "-n", client.namespace, "neighbor", "add", shown, "lladdr", address, "dev", "eth0")
+        }
+        try await network.run(
+            "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+        return (client, server)
+    }
+
+    /// Bytes that the receiving side counted.
+    private func arrivedBytes(_ report: String) throws -> Int {
+        let document = try JSONSerialization.jsonObject(with: Data(report.utf8)) as? [String: Any]
+        let end = try #require(document?["end"] as? [String: Any])
+        let sum = try #require((end["sum_received"] ?? end["sum"]) as? [String: Any])
+        let bytes = try #require(sum["bytes"] as? Int)
+        // Of UDP the client's sum is of what was sent.
+        let lost = sum["lost_percent"] as? Double ?? 0
+        return bytes * Int(100 - lost) / 100
+    }
+}
