@@ -28,8 +28,8 @@
 
 #include <hover/sweep.h>
 
-// When an entry ends. User space sees it beside the value, and may set all to 0 in an entry that it makes: such an entry
-// never expires, and is not counted.
+// When an entry ends. User space sees it beside the value, and may set all to 0 in an entry that it makes: such an
+// entry never expires, and is not counted.
 struct hover_age {
 	// By hover_now; 0: never.
 	__u64 expires;
@@ -48,9 +48,6 @@ struct hover_aging {
 	void *sweep;
 	__u32 entries;
 };
-
-// How often a CPU looks whether an entry, which another one is removing, is gone: some microseconds.
-#define HOVER_AGING_TRIES 64
 
 static __always_inline struct hover_age hover_age_new(__u64 now, __u64 idle, __u64 absolute)
 {
@@ -98,7 +95,7 @@ static __always_inline bool hover_age_claim(struct hover_age *age, __u64 expires
 // The same of an entry that has not expired; false if it has, or somebody else removes it.
 static __always_inline bool hover_age_claim_alive(struct hover_age *age, __u64 now)
 {
-	for (int try = 0; try < HOVER_AGING_TRIES; try++) {
+	for (int try = 0; try < HOVER_SWEEP_TRIES; try++) {
 		__u64 expires = *(volatile __u64 *)&age->expires;
 
 		if (expires && expires <= now)
@@ -114,7 +111,7 @@ static __always_inline bool hover_age_claim_alive(struct hover_age *age, __u64 n
 static __always_inline int hover_aging_take_expired(struct hover_aging maps, const void *key, __u64 now,
 						    struct hover_age **found)
 {
-	for (int try = 0; try < HOVER_AGING_TRIES; try++) {
+	for (int try = 0; try < HOVER_SWEEP_TRIES; try++) {
 		struct hover_age *age = bpf_map_lookup_elem(maps.table, key);
 		__u64 expires;
 

@@ -20,10 +20,13 @@
 
 // The most slots that one run of the timer looks at, and the most of them that it does something about: up to 0.2 ms.
 #define HOVER_SWEEP_SLOTS 8192
-#define HOVER_SWEEP_WORK 1024
+#define HOVER_SWEEP_WORK 512
 // From one run to the next, within a round over all slots and between rounds: 8 million slots a second.
 #define HOVER_SWEEP_STEP HOVER_MILLISECOND
 #define HOVER_SWEEP_PAUSE (100 * HOVER_MILLISECOND)
+
+// How often a CPU looks whether an entry, which another one changes or removes, is done with: a microsecond.
+#define HOVER_SWEEP_TRIES 16
 
 // In an entry's `expires`: somebody is about to remove it. Deadlines are even numbers above it.
 #define HOVER_DEAD 1ULL
