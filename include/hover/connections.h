@@ -103,7 +103,8 @@ static __always_inline struct hover_table_counts *hover_connection_counts(void)
 }
 
 // Finds the connection that a tuple is a direction of.
-static __always_inline bool hover_connection_find(const struct hover_tuple *tuple, struct hover_tracked *tracked)
+static __always_inline bool hover_connection_find(const struct hover_tuple *tuple, __u64 now,
+						  struct hover_tracked *tracked)
 {
 	__u64 *reference = bpf_map_lookup_elem(&connections_index, tuple);
 	struct hover_connection *connection;
@@ -118,7 +119,7 @@ static __always_inline bool hover_connection_find(const struct hover_tuple *tupl
 	if (!connection)
 		return false;
 	expires = *(volatile __u64 *)&connection->expires;
-	if (expires <= HOVER_NOW())
+	if (expires <= now)
 		return false;
 	// The entry may have become another connection's since the index was read.
 	if (!hover_tuple_is(noted & HOVER_REPLY ? &connection->reply : &connection->original, tuple))

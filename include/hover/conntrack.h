@@ -128,9 +128,9 @@ static __always_inline __u64 hover_connection_timeout(const struct hover_connect
 }
 
 // Has the connection's time begin anew. Another state may leave it less than it had.
-static __always_inline void hover_connection_touch(struct hover_connection *connection)
+static __always_inline void hover_connection_touch(struct hover_connection *connection, __u64 now)
 {
-	__u64 expires = *(volatile __u64 *)&connection->expires, now = HOVER_NOW();
+	__u64 expires = *(volatile __u64 *)&connection->expires;
 	__u64 later = hover_deadline(now, hover_connection_timeout(connection, now));
 
 	// What is being removed stays so.
@@ -154,6 +154,7 @@ static __noinline int hover_track(const struct hover_flow *flow, struct hover_tr
 {
 	struct hover_connection *connection;
 	int verdict = HOVER_TCP_VALID;
+	__u64 now = HOVER_NOW();
 
 	tracked->connection = NULL;
 	tracked->is_reply = false;
@@ -161,7 +162,7 @@ static __noinline int hover_track(const struct hover_flow *flow, struct hover_tr
 		return HOVER_UNTRACKED;
 	if (flow->kind == HOVER_FLOW_INVALID)
 		return HOVER_INVALID;
-	if (!hover_connection_find(&flow->tuple, tracked))
+	if (!hover_connection_find(&flow->tuple, now, tracked))
 		return hover_track_none(flow);
 	if (flow->kind == HOVER_FLOW_ERROR)
 		return HOVER_RELATED;
@@ -182,7 +183,7 @@ static __noinline int hover_track(const struct hover_flow *flow, struct hover_tr
 	if (verdict == HOVER_TCP_VALID) {
 		if (tracked->is_reply && !connection->replied)
 			connection->replied = true;
-		hover_connection_touch(connection);
+		hover_connection_touch(connection, now);
 	}
 	return tracked->is_reply || connection->replied ? HOVER_ESTABLISHED : HOVER_NEW;
 }
@@ -254,11 +255,11 @@ static __noinline int hover_connect_as(const struct hover_flow *flow, const stru
 	struct hover_table_counts *counts = hover_connection_counts();
 	struct hover_connection *connection;
 	struct hover_sweep *sweep;
+	__u64 now = HOVER_NOW(), expires;
 	__u32 only = 0, slot;
-	__u64 now, expires;
 	int error;
 
-	if (hover_connection_find(&flow->tuple, tracked))
+	if (hover_connection_find(&flow->tuple, now, tracked))
 		return 0;
 	sweep = bpf_map_lookup_elem(&connections_sweep, &only);
 	if (!counts || !sweep || flow->kind != HOVER_FLOW_PACKET)
@@ -273,7 +274,6 @@ static __noinline int hover_connect_as(const struct hover_flow *flow, const stru
 	HOVER_COUNT(counts->entries, 1);
 	connection->slot = slot;
 	hover_connection_fill(connection, flow, reply, data);
-	now = HOVER_NOW();
 	connection->began = now;
 	expires = hover_deadline(now, hover_connection_timeout(connection, now));
 	__sync_lock_test_and_set(&connection->expires, expires);
@@ -287,7 +287,7 @@ static __noinline int hover_connect_as(const struct hover_flow *flow, const stru
 	if (hover_connection_claim(connection, expires))
 		hover_connection_empty(connection);
 	if (error == -EEXIST)
-		return hover_connection_find(&flow->tuple, tracked) ? 0 : -EEXIST;
+		return hover_connection_find(&flow->tuple, now, tracked) ? 0 : -EEXIST;
 	HOVER_COUNT(counts->refused, 1);
 	return -ENOSPC;
 }
