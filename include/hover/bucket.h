@@ -64,7 +64,7 @@ static __always_inline bool hover_bucket_take(struct hover_bucket *bucket, __u64
 		burst = HOVER_BUCKET_MOST;
 	if (rate == 0 || cost > burst)
 		return false;
-	room = burst * HOVER_BUCKET_SECOND / rate;
+	room = (burst * HOVER_BUCKET_SECOND + rate / 2) / rate;
 	price = (cost * HOVER_BUCKET_SECOND + rate / 2) / rate;
 	now *= HOVER_BUCKET_SECOND / 1000000000;
 	for (int try = 0; try < HOVER_BUCKET_TRIES; try++) {

@@ -177,7 +177,7 @@ static __noinline int hover_tcp_scale(void *pkt, __u32 offset, __u32 size)
 
 	if (size < 4 || size > sizeof(options.bytes))
 		return HOVER_NO_SCALE;
-	if (hover_load_bytes(pkt, offset, options.bytes, size) < 0)
+	if (pkt_load(pkt, offset, options.bytes, size) < 0)
 		return HOVER_NO_SCALE;
 	bpf_loop(sizeof(options.bytes), hover_tcp_option, &options, 0);
 	return options.scale;
