@@ -40,12 +40,18 @@ struct Rig {
     /// Compiles and loads a module with programs for its first ports.
     @discardableResult
     func load(
-        _ name: String, _ source: String, ports: Int = 2, maxPort: Int = 16, isPolicy: Bool = false, number: UInt32 = 42
+        _ name: String, _ source: String, ports: Int = 2, maxPort: Int = 16, isPolicy: Bool = false, number: UInt32 = 42,
+        atXDP: Bool = false
     ) async throws -> [String: ModuleTable] {
         let object = try await compiler.compile(source, file: name + ".c").object
+        let xdpObject =
+            atXDP ? try await compiler.compile(source, file: name + ".c", defining: ["HOVER_XDP"]).object : nil
         let image = ModuleImage(
-            object: object, number: number, isPolicy: isPolicy, maxPort: maxPort, config: [:])
+            object: object, xdpObject: xdpObject, number: number, isPolicy: isPolicy, maxPort: maxPort, config: [:])
         let tables = try await dataplane.loadModule("m:" + name, image: image)
+        if atXDP {
+            try await dataplane.loadModuleAtXDP("m:" + name)
+        }
         for port in 1...max(ports, 1) where ports > 0 {
             try await dataplane.loadPort(port, ofModule: "m:" + name)
         }
@@ -59,8 +65,9 @@ struct Rig {
     }
 
     /// What a module does with a packet that it receives on a port.
-    func receive(_ packet: [UInt8], on port: Int = 1, of name: String) throws -> TestRun {
-        try BPFProgram(pinned: "\(root)/modules/\(name)/ports/\(port)").testRun(data: packet)
+    func receive(_ packet: [UInt8], on port: Int = 1, of name: String, at hook: Hook = .tc) throws -> TestRun {
+        let folder = "\(root)/modules/\(name)" + (hook == .xdp ? "/xdp" : "")
+        return try BPFProgram(pinned: "\(folder)/ports/\(port)").testRun(data: packet)
     }
 
     func counters(_ name: String) async throws -> ModuleCount {

@@ -104,4 +104,5 @@ static __always_inline int pkt_continue(void *pkt, struct metadata *md, int stag
 #define pkt_set_metadata(pkt, values) __builtin_memcpy(md->controller, (values), sizeof(md->controller))
 
 #include <hover/bcc.h>
+#include <hover/packet.h>
 #include <hover/program.h>
