@@ -225,7 +225,7 @@ struct AgingTests {
     func race(hook: StateHook) throws {
         let rig = try StateRig(Self.race, at: hook)
         try onThreads(4) { _ in
-            for _ in 0..<200 {
+            for _ in 0..<60 {
                 try rig.call(0, times: 2_000)
             }
         }

@@ -90,9 +90,9 @@ struct BucketTests {
     func concurrency(hook: StateHook) throws {
         let rig = try StateRig(Self.source, at: hook)
         try onThreads(4) { _ in
-            try rig.call(1000, 100_000, 1, 7 * .second, times: 50_000)
+            try rig.call(1000, 1_000_000, 1, 7 * .second, times: 500_000)
         }
-        #expect(try rig.global("tries") == 200_000)
-        #expect(try rig.global("taken") == 100_000)
+        #expect(try rig.global("tries") == 2_000_000)
+        #expect(try rig.global("taken") == 1_000_000)
     }
 }

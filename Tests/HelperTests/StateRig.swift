@@ -133,16 +133,24 @@ func eventually(
     }
 }
 
-/// Runs `body` on several threads at once; throws what one of them has thrown.
-func onThreads(_ count: Int, _ body: @Sendable (Int) throws -> Void) throws {
+/// Runs `body` on several threads at once; throws what one of them has thrown. Threads of its own, for a pool may run
+/// one after the other.
+func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
     let errors = ErrorBox()
-    DispatchQueue.concurrentPerform(iterations: count) { thread in
-        do {
-            try body(thread)
-        } catch {
-            errors.note(error)
+    let all = DispatchGroup()
+    for number in 0..<count {
+        all.enter()
+        let thread = Thread {
+            do {
+                try body(number)
+            } catch {
+                errors.note(error)
+            }
+            all.leave()
         }
+        thread.start()
     }
+    all.wait()
     try errors.rethrow()
 }
 
