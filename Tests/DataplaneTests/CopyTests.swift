@@ -135,7 +135,25 @@ import Testing
         }
     }
 
-    @Test func stagesGoOnWithWhatTheModuleKnows() async throws {
+    @Test func dataTravelAtXDPToo() async throws {
+        let mark = """
+            static int handle_rx(void *pkt, struct metadata *md)
+            {
+            	md->data[1].type = 7;
+            	md->data[1].value = 0x123456789abc;
+            	return pkt_redirect(pkt, md, 1);
+            }
+            """
+        try await Rig.with { rig in
+            try await rig.load("mark", mark, atXDP: true)
+            try await rig.load("end", Self.wantsDatum, number: 100, atXDP: true)
+            try await rig.wire("mark", 1, to: "end", 1)
+            _ = try rig.receive(frame, on: 2, of: "mark", at: .xdp)
+            #expect(try await rig.counters("end").drops[.verdict] == 1)
+        }
+    }
+
+    @Test(arguments: Hook.allCases) func stagesGoOnWithWhatTheModuleKnows(hook: Hook) async throws {
         let source = """
             HOVER_STAGE(1, second)
             HOVER_STAGE(2, third)
@@ -155,10 +173,10 @@ import Testing
             }
             """
         try await Rig.with { rig in
-            try await rig.load("staged", source)
-            try await rig.load("end", Self.end, number: 100)
+            try await rig.load("staged", source, atXDP: true)
+            try await rig.load("end", Self.end, number: 100, atXDP: true)
             try await rig.wire("staged", 1, to: "end", 1)
-            _ = try rig.receive(frame, on: 2, of: "staged")
+            _ = try rig.receive(frame, on: 2, of: "staged", at: hook)
             #expect(try await rig.counters("end").ports[1].rxPackets == 1)
             #expect(try await rig.counters("staged").ports[1].txPackets == 1)
         }
