@@ -72,7 +72,8 @@ struct hover_headers {
 	};
 	// 4, 6, or 0 where the packet is not IP.
 	__u8 version;
-	// VLAN tags before the L3 header: 0, 1 or 2. At tc the outer one is not in the frame, and offsets are less by 4.
+	// VLAN tags before the L3 header: 0, 1 or 2. At tc the outer one usually lies beside the frame: offsets are then
+	// less by 4 than at xdp.
 	__u8 tags;
 	// An enum hover_fragment.
 	__u8 fragment;

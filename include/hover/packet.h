@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
-// The packet by offset, alike at tc and at xdp. This is the one header that knows for which hook the module is
-// compiled (HOVER_XDP); every other helper stands on it.
+// The packet by offset, alike at tc and at xdp. Beside hover/hook.h, this is the one header that knows for which hook
+// the module is compiled (HOVER_XDP); every other helper stands on it.
 //
 // A packet is not one piece of memory: at tc what is behind the headers usually lies in pages of its own, at xdp a
 // frame longer than a page has fragments. pkt_load and pkt_store reach all of it. Whatever changes the packet
@@ -18,12 +18,12 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 
+#include <hover/hook.h>
+
 #ifdef HOVER_XDP
-#define HOVER_CONTEXT struct xdp_md
 #define hover_load_far_bytes(pkt, offset, to, size) bpf_xdp_load_bytes(pkt, offset, to, size)
 #define hover_store_far_bytes(pkt, offset, from, size) bpf_xdp_store_bytes(pkt, offset, (void *)(from), size)
 #else
-#define HOVER_CONTEXT struct __sk_buff
 #define hover_load_far_bytes(pkt, offset, to, size) bpf_skb_load_bytes(pkt, offset, to, size)
 #define hover_store_far_bytes(pkt, offset, from, size) bpf_skb_store_bytes(pkt, offset, from, size, 0)
 #endif

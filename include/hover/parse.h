@@ -358,7 +358,7 @@ static __always_inline int pkt_parse_at(void *pkt, __u32 offset, __be16 ethertyp
 // Whether the packet is an ICMP or ICMPv6 error (RFC 792; RFC 4443, 2.1), which quotes the packet that it is about.
 //
 //	if (pkt_quotes(&headers))
-//		return pkt_redirect(pkt, md, port_of(&quoted));
+//		result = pkt_parse_quoted(pkt, &headers, &quoted);
 static __always_inline bool pkt_quotes(const struct hover_headers *headers)
 {
 	__u8 type = headers->icmp_type;

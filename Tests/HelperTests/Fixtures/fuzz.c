@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
 // All helpers on one packet. Tests/HelperReference does the same in its own way.
-#include <linux/pkt_cls.h>
-
 #include "program.h"
 
 #define TAKES(step) (given->steps & (1 << (step)))

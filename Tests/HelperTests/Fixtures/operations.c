@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
 // A program for each helper.
-#include <linux/pkt_cls.h>
-
 #include "program.h"
 
 OPERATION(load)

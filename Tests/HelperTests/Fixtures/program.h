@@ -43,17 +43,9 @@ static __always_inline int hide_tag(void *pkt)
 	return error ?: hover_insert_tag(pkt, tag);
 }
 
-#ifdef HOVER_XDP
-#define HOOK "xdp.frags"
-#define PASS XDP_PASS
-#else
-#define HOOK "tc"
-#define PASS TC_ACT_OK
-#endif
-
 #define OPERATION(name)                                                                                               \
 	static __always_inline int name##_here(void *pkt, const struct arguments *given, struct results *found);      \
-	SEC(HOOK) int name(HOVER_CONTEXT *pkt)                                                                        \
+	HOVER_SECTION int name(HOVER_CONTEXT *pkt)                                                                    \
 	{                                                                                                             \
 		__u32 only = 0;                                                                                       \
 		struct arguments *given = bpf_map_lookup_elem(&arguments, &only);                                     \
@@ -66,7 +58,7 @@ static __always_inline int hide_tag(void *pkt)
 		found->has_hidden_tag = hover_hidden_tag(pkt, &tag);                                                  \
 		found->hidden_protocol = tag.protocol;                                                                \
 		found->hidden_control = tag.control;                                                                  \
-		return PASS;                                                                                          \
+		return HOVER_PASS;                                                                                    \
 	}                                                                                                             \
 	static __always_inline int name##_here(void *pkt, const struct arguments *given, struct results *found)
 
