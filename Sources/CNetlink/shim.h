@@ -25,13 +25,13 @@ static inline int hover_enter_network(int file)
 	return syscall(SYS_setns, file, 0x40000000 /* CLONE_NEWNET, linux/sched.h */) ? -errno : 0;
 }
 
-// One of ethtool's commands that set a yes or no (struct ethtool_value, linux/ethtool.h), by SIOCETHTOOL, which is
+// One of ethtool's commands that read or set a number (struct ethtool_value, linux/ethtool.h), by SIOCETHTOOL, which is
 // variadic. Returns 0 or a negative errno.
-static inline int hover_ethtool_set(const char *name, __u32 command, __u32 value)
+static inline int hover_ethtool(const char *name, __u32 command, __u32 *value)
 {
 	struct {
 		__u32 command, value;
-	} request = { command, value };
+	} request = { command, *value };
 	struct ifreq interface = { 0 };
 	int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
 
@@ -41,5 +41,6 @@ static inline int hover_ethtool_set(const char *name, __u32 command, __u32 value
 	interface.ifr_data = (void *)&request;
 	result = ioctl(file, 0x8946 /* SIOCETHTOOL, linux/sockios.h */, &interface) ? -errno : 0;
 	close(file);
+	*value = request.value;
 	return result;
 }

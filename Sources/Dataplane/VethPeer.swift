@@ -5,9 +5,9 @@ import Netlink
 /// The other end of a veth, perhaps in another network namespace.
 ///
 /// A veth takes frames that an xdp program sends only when its peer polls (drivers/net/veth.c, veth_xdp_xmit), which
-/// generic receive offload makes it do; it is off by default. And a peer with transmit checksum offload leaves checksums
-/// to be filled in by whoever sends the packet on: an xdp program cannot, and a frame that it sends on would arrive
-/// wrong.
+/// generic receive offload makes it do; it is off by default. And a peer with transmit offloads leaves checksums and VLAN
+/// tags to be filled in by whoever sends the packet on: an xdp program sees neither, and a frame that it sends on would
+/// arrive wrong.
 public struct VethPeer: Sendable, Hashable {
     /// In its namespace.
     public var index: UInt32
@@ -22,12 +22,12 @@ public struct VethPeer: Sendable, Hashable {
         self.address = address
     }
 
-    /// Turns generic receive offload on, and transmit checksum offload off.
+    /// Turns generic receive offload on, and transmit offloads off.
     func prepare() throws(DataplaneError) {
         do throws(NetlinkError) {
             guard
                 try Interfaces.setOffloads(
-                    ofPeer: index, near: near, address: address, receive: true, checksum: false)
+                    ofPeer: index, near: near, address: address, receive: true, transmit: false)
             else {
                 throw NetlinkError(
                     operation: "reach", object: "the peer of interface \(near)",

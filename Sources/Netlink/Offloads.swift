@@ -11,20 +11,20 @@ extension Interfaces {
     ///   - near: the index of the end in the calling thread's namespace.
     ///   - address: the peer's link-layer address.
     ///   - receive: generic receive offload.
-    ///   - checksum: transmit checksum offload.
+    ///   - transmit: checksums and VLAN tags of what it sends are left to whoever sends the packet on.
     /// - Returns: false when no namespace that this process can enter holds it.
     public static func setOffloads(
-        ofPeer index: UInt32, near: UInt32, address: [UInt8], receive: Bool, checksum: Bool
+        ofPeer index: UInt32, near: UInt32, address: [UInt8], receive: Bool, transmit: Bool
     ) throws(NetlinkError) -> Bool {
         let peer = Peer(index: index, near: near, address: linkLayerText(address[...]))
         if let name = try peer.name() {
-            try set(receive: receive, checksum: checksum, on: name)
+            try set(receive: receive, transmit: transmit, on: name)
             return true
         }
         // A thread that has entered another namespace is of no more use for anything else.
         let outcome = Outcome()
         let thread = Thread {
-            outcome.finish(Result { try peer.set(receive: receive, checksum: checksum) })
+            outcome.finish(Result { try peer.set(receive: receive, transmit: transmit) })
         }
         thread.start()
         do {
@@ -36,12 +36,20 @@ extension Interfaces {
         }
     }
 
-    fileprivate static func set(receive: Bool, checksum: Bool, on name: String) throws(NetlinkError) {
-        // ETHTOOL_SGRO and ETHTOOL_STXCSUM (linux/ethtool.h).
-        for (command, value, what) in [(0x2c, receive, "receive offload"), (0x17, checksum, "checksum offload")] {
-            let result = hover_ethtool_set(name, UInt32(command), value ? 1 : 0)
-            guard result == 0 else { throw NetlinkError("set \(what) of", "interface \(name)", errno: -result) }
-        }
+    fileprivate static func set(receive: Bool, transmit: Bool, on name: String) throws(NetlinkError) {
+        // Commands and flags of linux/ethtool.h.
+        var flags: UInt32 = 0
+        try ethtool(0x25, &flags, on: name)  // ETHTOOL_GFLAGS
+        flags = transmit ? flags | 1 << 7 : flags & ~(1 << 7)  // ETH_FLAG_TXVLAN
+        var (gro, checksum) = (receive ? UInt32(1) : 0, transmit ? UInt32(1) : 0)
+        try ethtool(0x26, &flags, on: name)  // ETHTOOL_SFLAGS
+        try ethtool(0x2c, &gro, on: name)  // ETHTOOL_SGRO
+        try ethtool(0x17, &checksum, on: name)  // ETHTOOL_STXCSUM
+    }
+
+    private static func ethtool(_ command: UInt32, _ value: inout UInt32, on name: String) throws(NetlinkError) {
+        let result = hover_ethtool(name, command, &value)
+        guard result == 0 else { throw NetlinkError("set offloads of", "interface \(name)", errno: -result) }
     }
 }
 
@@ -58,13 +66,13 @@ private struct Peer {
     }
 
     /// Enters one namespace after the other.
-    func set(receive: Bool, checksum: Bool) throws -> Bool {
+    func set(receive: Bool, transmit: Bool) throws -> Bool {
         for path in namespaces() {
             let file = open(path, O_RDONLY | O_CLOEXEC)
             guard file >= 0 else { continue }
             defer { close(file) }
             guard hover_enter_network(file) == 0, let name = try name() else { continue }
-            try Interfaces.set(receive: receive, checksum: checksum, on: name)
+            try Interfaces.set(receive: receive, transmit: transmit, on: name)
             return true
         }
         return false
