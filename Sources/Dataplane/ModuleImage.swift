@@ -47,6 +47,11 @@ public struct ModuleImage: Sendable, Hashable {
     var counterSize: Int { 8 * DropReason.capacity + 32 * (maxPort + 1) }
 }
 
+extension Hook {
+    /// The section of a module's programs (`HOVER_SECTION`, include/hover/hook.h).
+    fileprivate var section: String { self == .tc ? "tc" : "xdp.frags" }
+}
+
 /// A table that a module's source declares.
 public struct ModuleTable: Sendable, Hashable {
     /// The name in the source; for BCC's dialect the name that it is used by.
@@ -70,7 +75,9 @@ extension ModuleImage {
     static let stagesMap = "hover_stages"
     static let waysMap = "hover_ways"
     /// The maps that every module has, besides its tables.
-    static let ownMaps = [slotsMap, stagesMap, countersMap, waysMap] + SharedMap.allCases.map(\.name)
+    static let ownMaps =
+        [slotsMap, stagesMap, countersMap, waysMap]
+        + SharedMap.allCases.filter { $0 != .entries }.map(\.name)
     /// Those that a module cannot be without; the others are left out where nothing uses them.
     private static let requiredMaps = [slotsMap, stagesMap, countersMap, waysMap, SharedMap.state.name]
 
@@ -104,6 +111,12 @@ extension ModuleImage {
         }
         let opened = try BPFObject(bytes: constants.fill(code), name: name, isChecked: isChecked)
         guard !isChecked else { return opened }
+        for program in opened.programs where program.sectionName != hook.section {
+            throw DataplaneError.notAModule(
+                "object \(name): program \(program.name) is in section \(program.sectionName), and modules at "
+                    + "\(hook.rawValue) have theirs in \(hook.section): compile it "
+                    + (hook == .tc ? "without -DHOVER_XDP" : "with -DHOVER_XDP"))
+        }
         for program in opened.programs
         where program.name != Self.portProgram && Self.stage(of: program.name) == nil {
             throw DataplaneError.notAModule(

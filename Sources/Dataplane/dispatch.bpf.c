@@ -10,7 +10,7 @@
 #include <hover/packet_in_maps.h>
 #include <hover/packet_out.h>
 
-// A copy is marked in cb[], where nobody but a program can write. The data of its packet are in the state already.
+// A copy is sent from within a module (`depth`), and marked in cb[], where nobody but a program can write. The data of its packet are in the state already.
 static __always_inline int enter_copy(struct __sk_buff *skb, struct hover_state *state)
 {
 	__u32 module = skb->cb[1];
@@ -25,12 +25,14 @@ static __always_inline bool read_where(struct __sk_buff *skb, struct hover_packe
 {
 	__u32 mark = skb->mark, length = skb->len;
 
-	if (skb->gso_size) {
+	if (!(mark & HOVER_MARK_SET))
+		return false;
+	skb->mark = 0;
+	if (HOVER_MARK_KIND(mark) != HOVER_OUT_TRAILER) {
 		out->module = HOVER_MARK_MODULE(mark);
 		out->place = HOVER_MARK_PLACE(mark);
 		out->kind = HOVER_MARK_KIND(mark);
-		skb->mark = 0;
-		return mark & HOVER_MARK_SET;
+		return true;
 	}
 	if (length < ETH_HLEN + sizeof(*out))
 		return false;
@@ -47,7 +49,7 @@ int hover_dispatch(struct __sk_buff *skb)
 
 	if (!state)
 		return TC_ACT_SHOT;
-	if (skb->cb[0] == HOVER_COPY)
+	if (state->depth && skb->cb[0] == HOVER_COPY)
 		return enter_copy(skb, state);
 	if (!read_where(skb, &out))
 		return TC_ACT_SHOT;

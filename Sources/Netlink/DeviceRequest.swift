@@ -4,7 +4,7 @@ import CNetlink
 import Glibc
 
 extension Interfaces {
-    /// Makes an interface that is up.
+    /// Makes an interface that is up, without IPv6 where that can be switched off.
     ///
     /// - Parameters:
     ///   - kind: as `ip link add … type` takes it.
@@ -18,6 +18,7 @@ extension Interfaces {
             guard let made = try named(name) else {
                 throw NetlinkError("find", "interface \(name), which was just made", errno: ENODEV)
             }
+            switchOffIPv6(on: name)
             return made.index
         }
         throw NetlinkError("make", "an interface \(prefix)N", errno: EEXIST)
@@ -31,6 +32,13 @@ extension Interfaces {
         guard result == 0 || abs(result) == NLE_NODEV || abs(result) == NLE_OBJ_NOTFOUND else {
             throw NetlinkError("remove", "interface \(index)", libraryCode: result)
         }
+    }
+
+    private static func switchOffIPv6(on name: String) {
+        let file = open("/proc/sys/net/ipv6/conf/\(name)/disable_ipv6", O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        _ = write(file, "1", 1)
+        close(file)
     }
 
     /// False when the name is taken.

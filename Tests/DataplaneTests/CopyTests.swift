@@ -135,6 +135,45 @@ import Testing
         }
     }
 
+    @Test func whatACopyLeavesIsNotTheOriginals() async throws {
+        let writes = """
+            static int handle_rx(void *pkt, struct metadata *md)
+            {
+            	md->data[1].value = 1;
+            	md->data[2].value = 2;
+            	return RX_DROP;
+            }
+            """
+        let mark = """
+            static int handle_rx(void *pkt, struct metadata *md)
+            {
+            	md->data[1].type = 7;
+            	md->data[1].value = 0x123456789abc;
+            	pkt_mirror(pkt, md, 3);
+            	return pkt_redirect(pkt, md, 2);
+            }
+            """
+        try await Rig.with { rig in
+            try await rig.load("mark", mark)
+            try await rig.load("writer", writes, number: 101)
+            try await rig.load("end", Self.wantsDatum, number: 102)
+            try await rig.wire("mark", 3, to: "writer", 1)
+            try await rig.wire("mark", 2, to: "end", 1)
+            _ = try rig.receive(frame, on: 1, of: "mark")
+            #expect(try await rig.counters("writer").drops[.verdict] == 1)
+            #expect(try await rig.counters("end").drops[.verdict] == 1)
+        }
+    }
+
+    @Test func aCopyThatIsGivenBackToTheKernelIsADrop() async throws {
+        let end = "static int handle_rx(void *pkt, struct metadata *md) { return RX_OK; }"
+        try await withHub("pkt_mirror(pkt, md, 1);\nreturn RX_DROP;", ports: 1, end: end) {
+            (rig: Rig) async throws -> Void in
+            _ = try rig.receive(frame, on: 1, of: "hub")
+            #expect(try await rig.counters("end-1").drops[.unlinked] == 1)
+        }
+    }
+
     @Test func dataTravelAtXDPToo() async throws {
         let mark = """
             static int handle_rx(void *pkt, struct metadata *md)

@@ -40,7 +40,8 @@ struct Rig {
     /// Compiles and loads a module with programs for its first ports.
     @discardableResult
     func load(
-        _ name: String, _ source: String, ports: Int = 2, maxPort: Int = 16, isPolicy: Bool = false, number: UInt32 = 42,
+        _ name: String, _ source: String, ports: Int = 2, maxPort: Int = 16, isPolicy: Bool = false,
+        number: UInt32 = 42,
         atXDP: Bool = false
     ) async throws -> [String: ModuleTable] {
         let object = try await compiler.compile(source, file: name + ".c").object

@@ -72,7 +72,8 @@ struct AgingTests {
         #expect(try table.rig.counts("things") == StateCounts(inserted: 1, deleted: 1))
     }
 
-    @Test("an entry expires when it was not looked up for its idle time; a peek is no use", arguments: StateHook.allCases)
+    @Test(
+        "an entry expires when it was not looked up for its idle time; a peek is no use", arguments: StateHook.allCases)
     func idle(hook: StateHook) throws {
         let table = try Table(hook, idle: 10 * .second)
         _ = try table(.insert, 1, 11)

@@ -62,7 +62,9 @@ struct BucketTests {
         #expect((1951...1955).contains(passed))
     }
 
-    @Test("a bucket that was idle for months is full, not more", arguments: [1, 100, 1000] as [UInt64], StateHook.allCases)
+    @Test(
+        "a bucket that was idle for months is full, not more", arguments: [1, 100, 1000] as [UInt64], StateHook.allCases
+    )
     func idle(days: UInt64, hook: StateHook) throws {
         let rig = try StateRig(Self.source, at: hook)
         #expect(try passes(rig, rate: 10, burst: 50, at: .second) == 50)

@@ -207,8 +207,9 @@ struct ConntrackTCPTests {
                 #expect(try rig.secondsLeft() == expected, "\(name)")
                 // One at a time: the next one shall be the only one.
                 try rig.rig.set("mode", to: 3)
-                _ = try rig(FlowPacket.tcp(
-                    TCPTalk(rig, port: UInt16(index + 1)).client, TCPTalk(rig).server, "R", sequence: 0))
+                _ = try rig(
+                    FlowPacket.tcp(
+                        TCPTalk(rig, port: UInt16(index + 1)).client, TCPTalk(rig).server, "R", sequence: 0))
                 try rig.rig.set("mode", to: 0)
                 #expect(try rig.connections().isEmpty)
             }
@@ -218,13 +219,27 @@ struct ConntrackTCPTests {
     private static func bring(_ rig: ConntrackRig, to state: TCPState, port: UInt16) throws {
         var talk = TCPTalk(rig, port: port)
         let steps: [(TCPTalk) throws -> (TCPTalk, Tracked)] = [
-            { var talk = $0; let tracked = try talk.clientSends("S"); return (talk, tracked) },
-            { var talk = $0; let tracked = try talk.serverSends("SA"); return (talk, tracked) },
-            { var talk = $0; let tracked = try talk.clientSends("A"); return (talk, tracked) },
-            { var talk = $0; let tracked = try talk.clientSends("FA"); return (talk, tracked) },
-            { var talk = $0; let tracked = try talk.serverSends("A"); return (talk, tracked) },
-            { var talk = $0; let tracked = try talk.serverSends("FA"); return (talk, tracked) },
-            { var talk = $0; let tracked = try talk.clientSends("A"); return (talk, tracked) },
+            {
+                var talk = $0; let tracked = try talk.clientSends("S"); return (talk, tracked)
+            },
+            {
+                var talk = $0; let tracked = try talk.serverSends("SA"); return (talk, tracked)
+            },
+            {
+                var talk = $0; let tracked = try talk.clientSends("A"); return (talk, tracked)
+            },
+            {
+                var talk = $0; let tracked = try talk.clientSends("FA"); return (talk, tracked)
+            },
+            {
+                var talk = $0; let tracked = try talk.serverSends("A"); return (talk, tracked)
+            },
+            {
+                var talk = $0; let tracked = try talk.serverSends("FA"); return (talk, tracked)
+            },
+            {
+                var talk = $0; let tracked = try talk.clientSends("A"); return (talk, tracked)
+            },
         ]
         if state == .close {
             try talk.handshake()

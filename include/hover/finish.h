@@ -8,8 +8,6 @@
 
 #ifndef HOVER_XDP
 
-// The device whose egress hook (hover_dispatch, Sources/Dataplane/dispatch.bpf.c) lets packets into modules.
-#define HOVER_DEVICE HOVER_CONSTANT(8)
 // Copies inside copies. The kernel bounds transmission inside transmission by 8 (XMIT_RECURSION_LIMIT).
 #define HOVER_MOST_DEPTH 4
 
@@ -62,6 +60,8 @@ static long hover_copy_if_wanted(__u32 index, struct hover_copies *copies)
 	__u32 port = index + 1;
 	bool wanted = md->flood || (index < HOVER_MIRROR_PORTS && (md->copies >> index & 1));
 
+	if (port > HOVER_MAX_WAY)
+		return 1;
 	if (!wanted || (!copies->keeps && port == (__u32)md->in_ifc) || !hover_is_linked(port))
 		return 0;
 	if (copies->waiting)
@@ -81,6 +81,7 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 		.keeps = verdict != RX_FLOOD,
 		.device = HOVER_DEVICE,
 	};
+	__u32 next = state->next, self = state->self;
 
 	if (!md->copies && !md->flood)
 		return hover_settle(skb, md, verdict, kept, state);
@@ -88,15 +89,17 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 		return hover_drop(HOVER_DROP_LOOP);
 	bpf_loop(md->flood ? HOVER_MAX_WAY : HOVER_MIRROR_PORTS, hover_copy_if_wanted, &copies, 0);
 	md->copies = 0;
-	if (copies.keeps) {
-		if (copies.waiting)
-			hover_copy_to(&copies, copies.waiting);
-		return hover_settle(skb, md, verdict, kept, state);
-	}
-	if (!copies.waiting)
-		return hover_drop(HOVER_DROP_UNLINKED);
+	if (copies.keeps && copies.waiting)
+		hover_copy_to(&copies, copies.waiting);
+	// What ran inside had the state to itself.
 	__builtin_memcpy(state->data, md->data, sizeof(md->data));
 	state->has_data = 1;
+	state->next = next;
+	state->self = self;
+	if (copies.keeps)
+		return hover_settle(skb, md, verdict, kept, state);
+	if (!copies.waiting)
+		return hover_drop(HOVER_IS_POLICY ? HOVER_DROP_NO_PORT : HOVER_DROP_UNLINKED);
 	md->redir_ifc = copies.waiting;
 	return hover_forward(skb, md, kept);
 }

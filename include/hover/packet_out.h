@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
 // How user space says where a packet that it sends on Hover's device goes: in a trailer of the frame, which is cut off.
-// What a trailer cannot be cut from, a GSO packet, says it in its mark instead.
+// What a trailer cannot be cut from, a GSO packet, says it in its mark instead. All have a mark: who may set one
+// (CAP_NET_RAW, SO_MARK in socket(7)) may send packets as it likes anyway, and others can send on the device too.
 #pragma once
 
 #include <linux/types.h>
@@ -13,6 +14,8 @@ enum hover_packet_out_kind {
 	HOVER_OUT_ENTER = 1,
 	// Out of one of its ports.
 	HOVER_OUT_LEAVE = 2,
+	// The trailer says it.
+	HOVER_OUT_TRAILER = 15,
 };
 
 // Little-endian, the last bytes of the frame. Sources/Dataplane/PacketSocket.swift is the other half.

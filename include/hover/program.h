@@ -22,6 +22,8 @@
 #define HOVER_NEXT HOVER_CONSTANT(4)
 // The slot that holds the program itself.
 #define HOVER_SELF HOVER_CONSTANT(5)
+// The device whose egress hook (hover_dispatch, Sources/Dataplane/dispatch.bpf.c) lets packets into modules.
+#define HOVER_DEVICE HOVER_CONSTANT(8)
 // Whether the module is a policy.
 #define HOVER_IS_POLICY HOVER_FLAG(128)
 
@@ -38,7 +40,8 @@ enum hover_event {
 	HOVER_DROP_VERDICT,
 	// handle_rx answered RX_ERROR, or a number that is no verdict.
 	HOVER_DROP_ERROR,
-	// The packet left by a port that has no link.
+	// The packet left by a port that has no link; or the module gave the kernel a packet that is on no interface, a copy
+	// or one of user space.
 	HOVER_DROP_UNLINKED,
 	// The packet was redirected to a port number that the module cannot have.
 	HOVER_DROP_NO_PORT,
@@ -259,6 +262,16 @@ static __always_inline int hover_hand_on(HOVER_CONTEXT *context, struct metadata
 	return hover_drop(stage && stage < 16 ? HOVER_DROP_ERROR : HOVER_DROP_LOOP);
 }
 
+// The packet goes on its ordinary way. A copy for the module, or a packet of user space, has none: it is on Hover's device.
+static __always_inline int hover_give_back(HOVER_CONTEXT *context)
+{
+#ifndef HOVER_XDP
+	if (context->ifindex == HOVER_DEVICE)
+		return hover_drop(HOVER_DROP_UNLINKED);
+#endif
+	return HOVER_PASS;
+}
+
 // Carries out what handle_rx answered. In a stage, the program's numbers are those of the port's program that it came
 // from; they are not asked for where they are not needed.
 static __always_inline int hover_settle(HOVER_CONTEXT *context, struct metadata *md, int verdict,
@@ -275,7 +288,7 @@ static __always_inline int hover_settle(HOVER_CONTEXT *context, struct metadata 
 	case RX_OK:
 		if (HOVER_IS_POLICY)
 			return hover_pass(context, HOVER_NEXT_HERE);
-		return HOVER_PASS;
+		return hover_give_back(context);
 	case RX_REDIRECT:
 		return hover_forward(context, md, kept);
 	case RX_DROP:
