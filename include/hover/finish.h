@@ -110,7 +110,6 @@ HOVER_SECTION
 int hover_finish(HOVER_CONTEXT *context)
 {
 	struct hover_state *state = hover_state_here();
-	struct hover_counters *volatile kept;
 	struct metadata md;
 	int verdict;
 
@@ -136,7 +135,8 @@ int hover_finish(HOVER_CONTEXT *context)
 
 	return hover_hand_up(context, &note);
 #else
-	kept = hover_counters_here();
+	struct hover_counters *volatile kept = hover_counters_here();
+
 	return hover_send_copies(context, &md, verdict, &kept, state);
 #endif
 }

@@ -27,6 +27,12 @@
 
 #endif
 
+#ifdef HOVER_XDP
+// bpf_xdp_get_buff_len, but clang leaves the call out where nobody reads the length.
+static __u64 (*const hover_buffer_length)(struct xdp_md *context)
+	__attribute__((pure)) = (void *)BPF_FUNC_xdp_get_buff_len;
+#endif
+
 // Bytes of the whole frame, a GSO packet's whole length.
 static __always_inline __u32 hover_frame_length(HOVER_CONTEXT *context)
 {
@@ -34,7 +40,7 @@ static __always_inline __u32 hover_frame_length(HOVER_CONTEXT *context)
 	__u32 length = context->data_end - context->data;
 
 	// Fragments begin where the first part of the frame, a page or a good part of one, is full.
-	return length < 1024 ? length : bpf_xdp_get_buff_len(context);
+	return length < 1024 ? length : hover_buffer_length(context);
 #else
 	return context->len;
 #endif

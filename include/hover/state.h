@@ -43,17 +43,15 @@ static __always_inline struct hover_state *hover_state_here(void)
 	return bpf_map_lookup_elem(&hover_state, &only);
 }
 
-// The same, but clang leaves the call out where nothing is read through it, which it may not do with a helper.
+// The same, but clang leaves the call out where nothing is read through it, which it may not do with other helpers.
+static void *(*const hover_lookup_if_read)(void *map, const void *key)
+	__attribute__((pure)) = (void *)BPF_FUNC_map_lookup_elem;
+
 static __always_inline const struct hover_state *hover_state_if_read(void)
 {
 	__u32 only = 0;
-	void *state;
 
-	asm("r2 = %[key]\n\tr1 = %[map] ll\n\tcall 1\n\t%[state] = r0"
-	    : [state] "=r"(state)
-	    : [map] "i"(&hover_state), [key] "r"(&only), "m"(only)
-	    : "r0", "r1", "r2", "r3", "r4", "r5");
-	return state;
+	return hover_lookup_if_read(&hover_state, &only);
 }
 
 // Sets md->data to what the modules before left. Costs nothing where the module does not read it.
