@@ -98,7 +98,7 @@ extension BPFProgram {
     ///   - data: the packet, from its Ethernet header.
     ///   - repeat: how often; the program sees the packet as its previous run left it.
     ///   - context: a `struct __sk_buff` or `struct xdp_md`, for fields that the kernel allows to be set.
-    ///   - flags: 0, or `liveFrames`, which gives back no packet.
+    ///   - flags: 0, or `liveFrames`, which gives back neither packet nor context.
     ///   - batchSize: with `liveFrames`, packets in a batch; 0: the kernel's choice.
     public func testRun(
         data: [UInt8], repeat count: Int = 1, context: [UInt8]? = nil, flags: UInt32 = 0, batchSize: UInt32 = 0
@@ -111,7 +111,8 @@ extension BPFProgram {
         // Room for what the program adds in front of and behind the packet, up to the largest packet there is.
         let roomForGrowth = flags & BPFProgram.liveFrames == 0 ? 65_536 : -data.count
         var dataOut = [UInt8](repeating: 0, count: data.count + roomForGrowth)
-        var contextOut = [UInt8](repeating: 0, count: context?.count ?? 0)
+        let contextOutSize = flags & BPFProgram.liveFrames == 0 ? context?.count ?? 0 : 0
+        var contextOut = [UInt8](repeating: 0, count: contextOutSize)
         let result = data.withUnsafeBytes { dataIn in
             dataOut.withUnsafeMutableBytes { dataOut in
                 (context ?? []).withUnsafeBytes { contextIn in
@@ -142,7 +143,7 @@ extension bpf_test_run_opts {
         guard !context.isEmpty else { return }
         ctx_in = context.baseAddress
         ctx_size_in = UInt32(clamping: context.count)
-        ctx_out = out.baseAddress
+        ctx_out = out.isEmpty ? nil : out.baseAddress
         ctx_size_out = UInt32(clamping: out.count)
     }
 }
