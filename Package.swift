@@ -111,7 +111,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Benchmarks/HoverBench",
-            exclude: ["hops.bpf.c", "bare.bpf.c", "forward.c", "fifty.c"],
+            exclude: ["hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "forward.c", "fifty.c", "flood.c"],
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
         .testTarget(name: "TypedValueTests", dependencies: ["TypedValue"], swiftSettings: strict),

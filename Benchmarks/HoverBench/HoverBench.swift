@@ -8,5 +8,7 @@ struct HoverBench: AsyncParsableCommand {
         commandName: "HoverBench",
         abstract: "Measures Hover beside a peer, or beside the bare limit, in the same run.",
         discussion: "Each bench prints a table and writes .build/bench/<bench>.jsonl, one object a case.",
-        subcommands: [HopBench.self, InjectBench.self, ScaleBench.self, WireBench.self])
+        subcommands: [
+            FloodBench.self, HopBench.self, InjectBench.self, ScaleBench.self, WireBench.self, XDPBench.self,
+        ])
 }

@@ -122,16 +122,6 @@ private struct IperfReport: Decodable {
 }
 
 private func attach(to interface: UInt32, redirectingTo other: UInt32) throws -> BPFLink {
-    let object = try BPFObject(bytes: BareObject.bytes, name: "bare")
-    for program in object.programs {
-        var instructions = program.instructions
-        for index in instructions.indices where instructions[index].imm == 0x5200_0001 {
-            instructions[index].imm = Int32(bitPattern: other)
-            instructions[index + 1].imm = 0
-        }
-        try program.setInstructions(instructions)
-    }
-    try object.load()
-    guard let program = object.programs.first else { throw ObjectError(object: "bare", reason: "it has no program") }
-    return try BPFLink(tcx: .ingress, interfaceIndex: interface, program: program.program)
+    let program = try loadBare(BareObject.bytes, name: "bare", redirectingTo: other)
+    return try BPFLink(tcx: .ingress, interfaceIndex: interface, program: program)
 }
