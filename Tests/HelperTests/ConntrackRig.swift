@@ -31,7 +31,8 @@ struct ConntrackRig {
     let rig: StateRig
 
     /// `mode` 0: as they are; 1: with the source translated to 192.0.2.1 and a port from `first` to `last`; 2: none is
-    /// begun; 3: what has a connection loses it.
+    /// begun; 3: what has a connection loses it; 4: every fourth
+    /// time.
     private static let source = """
         #ifndef REAL_CLOCK
         __u64 test_clock = 1000000000;
@@ -75,7 +76,7 @@ struct ConntrackRig {
         		if (result)
         			__sync_fetch_and_add(&refusals, 1);
         	}
-        	if (tracked.connection && mode == 3)
+        	if (tracked.connection && (mode == 3 || (mode == 4 && bpf_get_prandom_u32() % 4 == 0)))
         		hover_disconnect(tracked.connection);
         	if (tracked.connection)
         		state = tracked.connection->state;

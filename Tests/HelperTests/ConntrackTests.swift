@@ -221,4 +221,28 @@ struct ConntrackTests {
         #expect(counts.inserted == counts.expired)
         #expect(try track.tuples() == 0)
     }
+
+    @Test("connections that CPUs begin and end at once are whole, or gone", arguments: StateHook.allCases)
+    func comingAndGoing(hook: StateHook) throws {
+        let track = try ConntrackRig(hook, randomClients: 3)
+        try track.rig.set("mode", to: 4)
+        let (client, server) = ends(.ipv4)
+        let packet = FlowPacket.udp(client, server)
+        try onThreads(4) { _ in
+            try track.rig.run(packet, times: 100_000)
+        }
+        let counts = try track.rig.counts("connections")
+        #expect(counts.inserted > 10_000)
+        #expect(counts.inserted == counts.deleted + counts.entries)
+        #expect(try UInt64(track.connections().count) == counts.entries)
+        #expect(try UInt64(track.tuples()) == 2 * counts.entries)
+        // Who comes while another CPU ends the connection may find it neither there nor gone.
+        #expect(try track.rig.global("refusals") < 4_000)
+        // No place is lost.
+        try track.rig.set("mode", to: 0)
+        for port in 1...250 as ClosedRange<UInt16> {
+            _ = try track(FlowPacket.udp(client.with(port: port), server.with(port: port)))
+        }
+        #expect(try track.rig.counts("connections").refused == 0)
+    }
 }

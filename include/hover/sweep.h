@@ -18,10 +18,11 @@
 #include <hover/clock.h>
 #include <hover/timer.h>
 
-// The most slots that one run of the timer looks at, and the most of them that it does something about: up to 0.2 ms.
-#define HOVER_SWEEP_SLOTS 8192
+// The most slots that one run of the timer looks at, and the most of them that it does something about: 0.04 ms, and
+// with all that work up to 0.4 ms.
+#define HOVER_SWEEP_SLOTS 4096
 #define HOVER_SWEEP_WORK 512
-// From one run to the next, within a round over all slots and between rounds: 8 million slots a second.
+// From one run to the next, within a round over all slots and between rounds: 4 million slots a second.
 #define HOVER_SWEEP_STEP HOVER_MILLISECOND
 #define HOVER_SWEEP_PAUSE (100 * HOVER_MILLISECOND)
 
