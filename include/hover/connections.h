@@ -210,19 +210,22 @@ static __noinline int hover_disconnect(struct hover_connection *connection)
 // number if there is no room. What has expired is no hindrance. Not static: the verifier checks it once, for all callers.
 __noinline int hover_connection_index(const struct hover_tuple *tuple, __u64 reference)
 {
+	struct hover_tuple key;
 	int error = -EEXIST;
 
 	if (!tuple)
 		return -EINVAL;
+	// Linux 6.1 does not take an argument's memory for a key.
+	key = *tuple;
 	for (int try = 0; try < HOVER_SWEEP_TRIES; try++) {
 		struct hover_table_counts *counts;
 		struct hover_connection *other;
 		__u64 *noted, expires;
 
-		error = bpf_map_update_elem(&connections_index, tuple, &reference, BPF_NOEXIST);
+		error = bpf_map_update_elem(&connections_index, &key, &reference, BPF_NOEXIST);
 		if (error != -EEXIST)
 			return error;
-		noted = bpf_map_lookup_elem(&connections_index, tuple);
+		noted = bpf_map_lookup_elem(&connections_index, &key);
 		if (!noted)
 			continue;
 		other = hover_connection_at((__u32) * (volatile __u64 *)noted);

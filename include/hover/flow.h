@@ -175,7 +175,11 @@ static __noinline int hover_tcp_scale(void *pkt, __u32 offset, __u32 size)
 {
 	struct hover_tcp_options options = { .end = size, .scale = HOVER_NO_SCALE };
 
-	if (size < 4 || size > sizeof(options.bytes))
+	if (size < 4)
+		return HOVER_NO_SCALE;
+	// Clang would make one comparison of two, and the verifier of Linux 6.1 not know the bounds.
+	asm volatile("" : "+r"(size));
+	if (size > sizeof(options.bytes))
 		return HOVER_NO_SCALE;
 	if (pkt_load(pkt, offset, options.bytes, size) < 0)
 		return HOVER_NO_SCALE;
