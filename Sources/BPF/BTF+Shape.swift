@@ -5,8 +5,8 @@ extension BTF {
     /// How a type lies in memory, and how to show what is there. For a variable's number: its type, shown as the
     /// variable's tags say.
     ///
-    /// The typedefs `__be16`, `__be32` and `__be64` are big-endian numbers. `hover:ipv4`, `hover:ipv6` and `hover:mac`,
-    /// as a declaration tag on a typedef, structure, union, member or variable, ask for that notation, also of the
+    /// The typedefs `__be16`, `__be32` and `__be64` are big-endian numbers. `hover:ipv4`, `hover:ipv6`, `hover:mac`,
+    /// `hover:prefix4` and `hover:prefix6`, as a declaration tag on a typedef, structure, union, member or variable, ask for that notation, also of the
     /// elements of an array. Pointers are numbers. Members of anonymous structures and unions stand among those around
     /// them. What has no shape, or one too large or too deep to be of use, is bytes.
     public func shape(of typeID: UInt32) -> TypeShape {
@@ -179,6 +179,8 @@ private struct ShapeBuilder {
     private static func format(_ tags: [String]) -> ValueFormat? {
         if tags.contains("hover:ipv4") { return .ipv4 }
         if tags.contains("hover:ipv6") { return .ipv6 }
+        if tags.contains("hover:prefix4") { return .prefix4 }
+        if tags.contains("hover:prefix6") { return .prefix6 }
         return tags.contains("hover:mac") ? .mac : nil
     }
 }

@@ -40,6 +40,7 @@ extension TypeShape {
         case .ipv4: .string(ipv4Text(bytes))
         case .ipv6: .string(ipv6Text(bytes))
         case .mac: .string(macText(bytes))
+        case .prefix4, .prefix6: .string(prefixText(bytes))
         }
     }
 

@@ -8,6 +8,7 @@ extension TypeShape: Codable {
 
     private enum Kind: String, Codable {
         case integer, boolean, enumeration, characters, bytes, array, structure, union, bigEndian, ipv4, ipv6, mac
+        case prefix4, prefix6
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -48,6 +49,8 @@ extension TypeShape: Codable {
         case .formatted(.ipv4): .ipv4
         case .formatted(.ipv6): .ipv6
         case .formatted(.mac): .mac
+        case .formatted(.prefix4): .prefix4
+        case .formatted(.prefix6): .prefix6
         case .array: .array
         case .structure(_, _, let isUnion, _): isUnion ? .union : .structure
         }
@@ -70,6 +73,8 @@ extension TypeShape: Codable {
         case .ipv4: self = .formatted(.ipv4)
         case .ipv6: self = .formatted(.ipv6)
         case .mac: self = .formatted(.mac)
+        case .prefix4: self = .formatted(.prefix4)
+        case .prefix6: self = .formatted(.prefix6)
         case .array:
             self = .array(of: try container.decode(TypeShape.self, forKey: .of), count: try container.extent(.count))
         case .structure, .union:

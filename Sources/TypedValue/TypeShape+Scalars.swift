@@ -83,6 +83,8 @@ extension TypeShape {
         case .ipv4: ipv4Bytes(text)
         case .ipv6: ipv6Bytes(text)
         case .mac, .bigEndian: macBytes(text)
+        case .prefix4: prefixBytes(text, address: ipv4Bytes)
+        case .prefix6: prefixBytes(text, address: ipv6Bytes)
         }
     }
 
@@ -109,6 +111,8 @@ extension TypeShape {
         case .formatted(.ipv4): "an IPv4 address"
         case .formatted(.ipv6): "an IPv6 address"
         case .formatted(.mac): "a MAC address"
+        case .formatted(.prefix4): "an IPv4 prefix, such as 10.0.0.0/8"
+        case .formatted(.prefix6): "an IPv6 prefix, such as 2001:db8::/32"
         case .array(_, let count): "an array of \(count)"
         case .structure(_, _, false, let members): "an object with \(list(members.map(\.name)))"
         case .structure(_, _, true, let members): "an object with any of \(list(members.map(\.name)))"

@@ -12,6 +12,11 @@ public enum ValueFormat: Sendable, Hashable {
     case ipv6
     /// Six bytes: `02:00:00:00:00:01`.
     case mac
+    /// A length in bits, four bytes in host order, and an IPv4 address: `10.0.0.0/8`. So are the keys of a table by
+    /// prefix (Linux, `struct bpf_lpm_trie_key`).
+    case prefix4
+    /// A length and an IPv6 address: `2001:db8::/32`.
+    case prefix6
 
     /// In bytes.
     public var size: Int {
@@ -20,6 +25,8 @@ public enum ValueFormat: Sendable, Hashable {
         case .ipv4: 4
         case .ipv6: 16
         case .mac: 6
+        case .prefix4: 8
+        case .prefix6: 20
         }
     }
 }
@@ -77,6 +84,21 @@ func ipv6Text(_ bytes: ArraySlice<UInt8>) -> String {
     }
     guard longest.count >= 2 else { return text(groups[...]) }
     return text(groups[..<longest.lowerBound]) + "::" + text(groups[longest.upperBound...])
+}
+
+/// `bytes` are four, and those of an address. Bits behind the length are shown as they are: they are part of the key.
+func prefixText(_ bytes: ArraySlice<UInt8>) -> String {
+    let length = bytes.prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    let address = bytes.dropFirst(4)
+    return (address.count == 4 ? ipv4Text(address) : ipv6Text(address)) + "/\(length)"
+}
+
+func prefixBytes(_ text: String, address: (String) -> [UInt8]?) -> [UInt8]? {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+        let length = UInt8(parts[1]), let address = address(String(parts[0])), length <= 8 * address.count
+    else { return nil }
+    return [length, 0, 0, 0] + address
 }
 
 /// `bytes` are six.

@@ -121,6 +121,8 @@ extension TypeShape {
         case .formatted(.ipv4): "ipv4"
         case .formatted(.ipv6): "ipv6"
         case .formatted(.mac): "mac"
+        case .formatted(.prefix4): "prefix4"
+        case .formatted(.prefix6): "prefix6"
         case .array(let element, let count): "\(element.summary)[\(count)]"
         case .structure(let name, _, let isUnion, let members):
             (isUnion ? "union" : "struct") + " "

@@ -151,8 +151,10 @@ private typealias Member = TypeShape.Member
             #define TAG(name) __attribute__((btf_decl_tag("hover:" name)))
             typedef __be32 address TAG("ipv4");
             struct TAG("ipv6") in6 { __u8 bytes[16]; };
+            struct TAG("prefix4") prefix { __u32 length; address address; };
             struct { address source; __u32 plain; __be32 target TAG("ipv4"); __u8 mac[6] TAG("mac");
-                     __u8 macs[2][6] TAG("mac"); struct in6 six; address many[2]; __u16 wrong TAG("mac"); } v;
+                     __u8 macs[2][6] TAG("mac"); struct in6 six; address many[2]; __u16 wrong TAG("mac");
+                     struct prefix net; } v;
             __u32 tagged TAG("ipv4");
             """
         guard case .structure(_, _, _, let members) = try shape(of: "v", in: source) else {
@@ -167,6 +169,7 @@ private typealias Member = TypeShape.Member
         #expect(shapes["macs"] == .array(of: .formatted(.mac), count: 2))
         #expect(shapes["six"] == .formatted(.ipv6))
         #expect(shapes["many"] == .array(of: .formatted(.ipv4), count: 2))
+        #expect(shapes["net"] == .formatted(.prefix4))
         #expect(shapes["wrong"] == .integer(size: 2, signed: false))
         let types = try types(of: source)
         let tagged = try #require(types.variable(named: "tagged"))

@@ -41,6 +41,7 @@ import TypedValue
             (TypeShape.integer(size: 8, signed: false), [1, 0, 0, 0, 0, 0, 0, 0x80], "0x8000000000000001"),
             (.formatted(.ipv4), [127, 0, 0, 1], "0x100007f"), (.formatted(.bigEndian(size: 2)), [0, 80], "0x5000"),
             (.formatted(.mac), [2, 0, 0, 0, 0, 1], "[ 0x2 0x0 0x0 0x0 0x0 0x1 ]"), (.boolean, [1], "0x1"),
+            (.formatted(.prefix4), [8, 0, 0, 0, 10, 0, 0, 0], "{ 0x8 0xa }"),
             (.array(of: u16, count: 2), [1, 0, 2, 0], "[ 0x1 0x2 ]"), (.characters(count: 2), [65, 0], "[ 0x41 0x0 ]"),
             (structure, [1, 0, 0, 0, 2, 0, 0, 3, 4, 0, 0, 0], "{ 0x1 0x2 [ 0x0 0x3 ] { 0x4 } }"),
             (fields, [0x31, 0x02, 0, 0, 7, 0, 0, 0], "{ 0x1 0x23 0x7 }"),

@@ -37,7 +37,8 @@ import TypedValue
         let shapes: [TypeShape] = [
             .integer(size: 4, signed: true), .boolean, .enumeration(size: 4, signed: true, names: names),
             .characters(count: 4), .bytes(count: 4), .formatted(.bigEndian(size: 2)), .formatted(.ipv4),
-            .formatted(.ipv6), .formatted(.mac), .array(of: .boolean, count: 2),
+            .formatted(.ipv6), .formatted(.mac), .formatted(.prefix4), .formatted(.prefix6),
+            .array(of: .boolean, count: 2),
             .structure(name: "s", size: 4, isUnion: false, members: [member]),
             .structure(name: "u", size: 4, isUnion: true, members: [member]),
         ]

@@ -60,6 +60,11 @@ private let key = TypeShape.structure(
         Case(.formatted(.bigEndian(size: 2)), [1, 2], 258, "258"),
         Case(.formatted(.ipv4), [10, 0, 0, 1], "10.0.0.1", "10.0.0.1"),
         Case(.formatted(.mac), [2, 0, 0, 0, 0, 0xab], "02:00:00:00:00:ab", "02:00:00:00:00:ab"),
+        Case(.formatted(.prefix4), [8, 0, 0, 0, 10, 0, 0, 0], "10.0.0.0/8", "10.0.0.0/8"),
+        Case(.formatted(.prefix4), [0, 0, 0, 0, 10, 0, 0, 1], "10.0.0.1/0", "10.0.0.1/0"),
+        Case(
+            .formatted(.prefix6), [128, 0, 0, 0, 0x20, 1] + [UInt8](repeating: 0, count: 13) + [1], "2001::1/128",
+            "2001::1/128"),
         Case(.array(of: u16, count: 2), [1, 0, 2, 0], [1, 2], "[1,2]"),
         Case(
             key, [5, 0, 0, 0, 10, 0, 0, 1, 1, 0, 0, 0], ["a": 5, "ip": "10.0.0.1", "c": "RED"],
@@ -111,6 +116,14 @@ private let key = TypeShape.structure(
             (.formatted(.ipv4), "10.0.0", "expected an IPv4 address, found \"10.0.0\""),
             (.formatted(.ipv4), "010.0.0.1", "expected an IPv4 address, found \"010.0.0.1\""),
             (.formatted(.mac), "aa:bb:cc:dd:ee:f", "expected a MAC address, found \"aa:bb:cc:dd:ee:f\""),
+            (
+                .formatted(.prefix4), "10.0.0.0/33",
+                "expected an IPv4 prefix, such as 10.0.0.0/8, found \"10.0.0.0/33\""
+            ),
+            (.formatted(.prefix4), "10.0.0.0", "expected an IPv4 prefix, such as 10.0.0.0/8, found \"10.0.0.0\""),
+            (
+                .formatted(.prefix6), "2001::/+8", "expected an IPv6 prefix, such as 2001:db8::/32, found \"2001::/+8\""
+            ),
             (.array(of: u8, count: 2), [1], "expected an array of 2, found an array of 1"),
             (.array(of: u8, count: 2), [1, 256], "[1]: expected an integer from 0 to 255, found 256"),
             (key, ["a": 1, "ip": "1.2.3.4"], "c: expected a number or one of RED, NONE, found nothing"),

@@ -114,6 +114,12 @@ extension TypeShape {
         case .integer, .boolean, .enumeration, .formatted(.bigEndian), .formatted(.ipv4): return .number(size: size)
         case .characters(let count), .bytes(let count): return .array(byte, count: count)
         case .formatted(.ipv6), .formatted(.mac): return .array(byte, count: size)
+        case .formatted(.prefix4), .formatted(.prefix6):
+            let address = TypeShape.formatted(size == 8 ? .ipv4 : .ipv6)
+            return .structure([
+                Member(name: "length", offset: 0, shape: .integer(size: 4, signed: false)),
+                Member(name: "address", offset: 4, shape: address),
+            ])
         case .array(let element, let count): return .array(element, count: count)
         case .structure(_, _, false, let members): return .structure(Self.first(of: members))
         // LLVM has no unions: what is left of one is its largest member.

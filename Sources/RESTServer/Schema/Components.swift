@@ -283,7 +283,7 @@ enum Components {
                     "type",
                     .string(choices: [
                         "integer", "boolean", "enumeration", "characters", "bytes", "array", "structure", "union",
-                        "bigEndian", "ipv4", "ipv6", "mac",
+                        "bigEndian", "ipv4", "ipv6", "mac", "prefix4", "prefix6",
                     ]), "What it is: numbers are shown as numbers, characters as text, bytes as hexadecimal digits."),
                 .optional("name", .string, "Of a structure or union: its name in C."),
                 .optional("size", .count, "Bytes; of integers, enumerations, bigEndian, structures and unions."),
