@@ -195,7 +195,10 @@ extension Dataplane {
             let map = try objectMap.map
             let table = try ModuleTable(objectMap, map: map, object: object)
             try map.pin(at: layout.table(table.name, ofModule: id))
-            tables.append(table)
+            // The helpers keep some tables for themselves (`include/hover/aging.h`).
+            if try !ModuleTable.tags(of: objectMap, in: object).contains("hover:internal") {
+                tables.append(table)
+            }
         }
         return tables
     }
@@ -299,15 +302,30 @@ extension ModuleTable {
             maxEntries: UInt32(information.maxEntries),
             key: Self.shape(objectMap.btfKeyTypeID, size: information.keySize, types: types),
             value: Self.shape(objectMap.btfValueTypeID, size: information.valueSize, types: types),
-            mapID: information.id)
+            mapID: information.id,
+            used: types.flatMap { Self.used(objectMap.btfValueTypeID, types: $0) })
     }
 
     /// BCC's dialect declares the map of table `x` as `x_map` and says so by a tag (`include/hover/bcc.h`).
     static func name(of map: BPFObjectMap, in object: BPFObject) throws(BPFError) -> String {
-        guard map.name.hasSuffix("_map"), let types = try object.types, let variable = types.variable(named: map.name),
-            types.declTags(of: variable.id, member: nil).contains("hover:table")
-        else { return map.name }
+        guard map.name.hasSuffix("_map"), try tags(of: map, in: object).contains("hover:table") else { return map.name }
         return String(map.name.dropLast("_map".count))
+    }
+
+    static func tags(of map: BPFObjectMap, in object: BPFObject) throws(BPFError) -> [String] {
+        guard let types = try object.types, let variable = types.variable(named: map.name) else { return [] }
+        return types.declTags(of: variable.id, member: nil)
+    }
+
+    /// Where the member tagged `hover:used` lies in a value.
+    private static func used(_ type: UInt32, types: BTF) -> Range<Int>? {
+        guard case .structure(_, let members) = types.type(type)?.kind,
+            let index = members.indices.first(where: {
+                types.declTags(of: type, member: $0).contains("hover:used")
+            }), let size = types.size(of: members[index].typeID)
+        else { return nil }
+        let offset = members[index].bitOffset / 8
+        return offset..<offset + size
     }
 
     private static func shape(_ type: UInt32, size: Int, types: BTF?) -> TypeShape {

@@ -48,7 +48,9 @@ extension Dataplane {
     public func entry(_ key: [UInt8], of table: ModuleTable, ofModule id: String) throws(DataplaneError) -> [[UInt8]]? {
         try translating {
             let map = try BPFMap(pinned: layout.table(table.name, ofModule: id))
-            return table.type.isPerCPU ? try map.perCPUValues(for: key) : try map.value(for: key).map { [$0] }
+            if table.type.isPerCPU { return try map.perCPUValues(for: key) }
+            guard let value = try map.value(for: key), table.hasEntry(value) else { return nil }
+            return [value]
         }
     }
 
@@ -57,7 +59,17 @@ extension Dataplane {
         of table: ModuleTable, ofModule id: String, after: [UInt8]?, limit: Int
     ) throws(DataplaneError) -> [MapEntry] {
         try translating {
-            try BPFMap(pinned: layout.table(table.name, ofModule: id)).entries(after: after, limit: limit)
+            let map = try BPFMap(pinned: layout.table(table.name, ofModule: id))
+            guard table.used != nil else { return try map.entries(after: after, limit: limit) }
+            var found: [MapEntry] = []
+            var last = after
+            while found.count < limit {
+                let page = try map.entries(after: last, limit: 1024)
+                found += page.filter { $0.values.first.map(table.hasEntry) ?? false }
+                guard page.count == 1024, let next = page.last else { break }
+                last = next.key
+            }
+            return Array(found.prefix(limit))
         }
     }
 

@@ -64,6 +64,15 @@ public struct ModuleTable: Sendable, Hashable {
     public var value: TypeShape
     /// The kernel's id of the map.
     public var mapID: UInt32
+    /// The bytes of a value that are 0 while there is no such entry: a module can keep entries in an array, all of which
+    /// the kernel has. nil: the kernel's entries are the table's.
+    public var used: Range<Int>?
+
+    /// Whether an entry with this value is one of the table.
+    func hasEntry(_ value: [UInt8]) -> Bool {
+        guard let used, used.upperBound <= value.count else { return true }
+        return value[used].contains { $0 != 0 }
+    }
 }
 
 extension ModuleImage {

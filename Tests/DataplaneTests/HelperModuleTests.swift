@@ -64,6 +64,22 @@ import Testing
             #expect(drops[.verdict] == 3, "\(drops)")
             let entries = try await rig.dataplane.entries(of: stations, ofModule: "m:helped", after: nil, limit: 10)
             #expect(Set(entries.map { $0.key.last }) == [1, 2, 3])
+
+            // An array of 1,024, of which three are connections.
+            let connections = try #require(tables["connections"])
+            let three = try await rig.dataplane.entries(
+                of: connections, ofModule: "m:helped", after: nil, limit: 1024)
+            #expect(three.count == 3)
+            let key = try #require(three.last).key
+            #expect(try await rig.dataplane.entry(key, of: connections, ofModule: "m:helped") != nil)
+            #expect(try await rig.dataplane.entry([9, 0, 0, 0], of: connections, ofModule: "m:helped") == nil)
+            let before = try await rig.dataplane.entries(
+                of: connections, ofModule: "m:helped", after: three.first?.key, limit: 1)
+            #expect(before == [three[1]])
+            // What the helpers keep for themselves is not shown.
+            #expect(
+                Set(tables.keys) == ["stations", "stations_counts", "connections", "connections_counts"],
+                "\(tables.keys.sorted())")
         }
     }
 

@@ -28,8 +28,8 @@ struct hover_connection {
 	struct bpf_spin_lock lock;
 	// The entry's own number, from 1.
 	__u32 slot;
-	// By hover_now; 0: the entry is empty.
-	__u64 expires;
+	// By hover_now; 0: the entry is empty, which Hover does not show.
+	__u64 expires __attribute__((btf_decl_tag("hover:used")));
 	// When it began, by hover_now.
 	__u64 began;
 	// As packets come in by from who began, and from the other side. With addresses translated, the reply is not the
@@ -56,7 +56,7 @@ struct {
 	__uint(max_entries, HOVER_CONNECTIONS);
 	__type(key, __u32);
 	__type(value, struct hover_connection);
-} connections SEC(".maps") __attribute__((btf_decl_tag("hover:sparse")));
+} connections SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -33,8 +33,8 @@
 // has answered; other protocols, SCTP with its ports, by their addresses. IP fragments but the first, and ICMP that is
 // neither echo nor error, are untracked. L4 checksums are not verified.
 //
-// A module that includes this has the tables `connections` (struct hover_connection; an array, whose entries with
-// `expires` 0 are empty) and `connections_counts` (struct hover_table_counts).
+// A module that includes this has the tables `connections` (struct hover_connection, by numbers that mean nothing)
+// and `connections_counts` (struct hover_table_counts).
 #pragma once
 
 #include <stdbool.h>
