@@ -12,7 +12,7 @@ struct XDPBench: AsyncParsableCommand {
         commandName: "xdp", abstract: "64-byte packets a second through 1 and 4 modules at xdp, beside bare redirect.")
 
     @Option(help: "Runs of each, alternating.")
-    var rounds = 15
+    var rounds = 25
 
     private static let packets = 1_000_000
 
