@@ -73,9 +73,10 @@ let package = Package(
         .target(
             name: "RESTServer",
             dependencies: [
-                "Controller", "HoverAPI", "TypedValue",
+                "Controller", "Dataplane", "HoverAPI", "TypedValue",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

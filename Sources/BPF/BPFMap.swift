@@ -146,6 +146,12 @@ public final class BPFMap: Sendable {
         try set(Array(littleEndian: UInt32(bitPattern: program.descriptor.number)), for: Array(littleEndian: index))
     }
 
+    /// Puts a map into an entry of a map of maps. What programs that run at this moment see is settled when this returns:
+    /// the kernel waits for a grace period.
+    public func set(map: BPFMap, for key: [UInt8]) throws(KernelError) {
+        try set(Array(littleEndian: UInt32(bitPattern: map.descriptor.number)), for: key)
+    }
+
     /// Empties a slot of a prog array; false when it was empty.
     @discardableResult
     public func remove(index: UInt32) throws(KernelError) -> Bool {

@@ -29,6 +29,24 @@ struct hover_tcx_link_create {
 	__u8 reserved[32];
 };
 
+// A ring buffer's positions and record headers are shared with the kernel (Documentation/bpf/ringbuf.rst): what it wrote
+// before it moved the producer's position, or took a record's busy bit away, is there after the load; what was read of a
+// record is read before the store of the consumer's position.
+static inline unsigned long hover_load_acquire(const unsigned long *place)
+{
+	return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+}
+
+static inline __u32 hover_load_acquire_u32(const __u32 *place)
+{
+	return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+}
+
+static inline void hover_store_release(unsigned long *place, unsigned long value)
+{
+	__atomic_store_n(place, value, __ATOMIC_RELEASE);
+}
+
 static inline long hover_bpf(int command, void *attributes, unsigned int size)
 {
 	return syscall(SYS_bpf, command, attributes, size);

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/socket.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <errno.h>
 #include <net/if.h>
@@ -17,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 // Moves the calling thread to the network namespace of an open file. Glibc declares setns with _GNU_SOURCE only.
@@ -43,4 +46,23 @@ static inline int hover_ethtool(const char *name, __u32 command, __u32 *value)
 	close(file);
 	*value = request.value;
 	return result;
+}
+
+// sendmsg(2) with a mark for this packet alone (SO_MARK as ancillary data, socket(7)). Swift cannot import the macros that
+// lay out ancillary data.
+static inline ssize_t hover_send_marked(int socket, struct iovec *parts, size_t count, unsigned int mark)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(mark))];
+	} control = {};
+	struct msghdr message = {
+		.msg_iov = parts, .msg_iovlen = count, .msg_control = &control, .msg_controllen = sizeof(control),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SO_MARK;
+	control.header.cmsg_len = CMSG_LEN(sizeof(mark));
+	memcpy(CMSG_DATA(&control.header), &mark, sizeof(mark));
+	return sendmsg(socket, &message, 0);
 }

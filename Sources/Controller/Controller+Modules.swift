@@ -190,7 +190,7 @@ extension Controller {
 
     func isBridge(_ reference: String) -> Bool { reference.hasPrefix("b:") }
 
-    private func writable(_ reference: String) throws(HoverError) -> ModuleRecord {
+    func writable(_ reference: String) throws(HoverError) -> ModuleRecord {
         guard !isBridge(reference) else {
             throw HoverError(.invalid, "\(reference) is a Linux bridge, which hover only shows: use `ip link`")
         }

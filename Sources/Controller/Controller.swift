@@ -113,6 +113,7 @@ extension HoverError {
         switch error {
         case .notAModule(let reason): self.init(.object, reason)
         case .configuration(let reason): self.init(.invalid, reason)
+        case .notLinked(let reason): self.init(.conflict, reason)
         case .kernel(let reason): self.init(.kernel, reason)
         case .verifier(let error):
             let place = error.location.map {

@@ -21,6 +21,8 @@ struct ModuleRecord: Sendable, Hashable {
     /// The ports that have a program, ascending.
     var ports: [Int]
     var tables: [ModuleTable]
+    /// What it may send to its slow path.
+    var slowPathLimits = SlowPathLimits()
     /// Why it cannot run at xdp; nil when it can.
     var unfitForXDP: String?
     /// Whether it is loaded at xdp too, because packets reach it there.

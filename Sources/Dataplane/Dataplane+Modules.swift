@@ -22,6 +22,7 @@ extension Dataplane {
 
     /// Removes a module with its tables. Nothing may be wired to it any more.
     public func unloadModule(_ id: String) throws(DataplaneError) {
+        endSlowPath(ofModule: id)
         let image = images.removeValue(forKey: id)
         do throws(KernelError) {
             if let image {

@@ -19,6 +19,10 @@ public actor Dataplane {
     var xdpModes: [Int: XDPMode] = [:]
     /// The index of Hover's own device.
     var device: UInt32?
+    /// For packets that user space sends on it, once there are some.
+    var socket: PacketSocket?
+    /// The parts in user space of modules that have one.
+    var slowPaths: [String: SlowPath] = [:]
     /// Never frozen, so that the verifier knows nothing of its value.
     let unknown: BPFMap
 
@@ -48,6 +52,9 @@ public actor Dataplane {
 
     /// Removes all that Hover has in the kernel under this folder. The folder stays: it is what a `hoverd` locks.
     public func clear() throws(DataplaneError) {
+        slowPaths.values.forEach { $0.feed.close() }
+        slowPaths = [:]
+        socket = nil
         try translating {
             try removeShared()
             try BPFFileSystem.createFolder(layout.interfaces)

@@ -8,6 +8,8 @@ public enum DataplaneError: Error, Sendable, CustomStringConvertible {
     case notAModule(String)
     /// A configuration value does not fit the variable that it names, or a table's entry cannot be what is asked.
     case configuration(String)
+    /// A packet was to leave by a port that leads nowhere.
+    case notLinked(String)
     /// The kernel's verifier refused the module's program.
     case verifier(VerifierError)
     /// The kernel or libbpf refused an operation.
@@ -15,7 +17,7 @@ public enum DataplaneError: Error, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .notAModule(let reason), .configuration(let reason), .kernel(let reason): reason
+        case .notAModule(let reason), .configuration(let reason), .notLinked(let reason), .kernel(let reason): reason
         case .verifier(let error): "\(error)"
         }
     }

@@ -5,11 +5,11 @@ import Foundation
 
 /// What `hoverd` needs of the host it runs on.
 public enum Host {
-    /// Capabilities that Hover needs, with their numbers (linux/capability.h): the first four for BPF, interfaces and
-    /// mounts, the others to give the compiler's sandbox up to an unprivileged user.
+    /// Capabilities that Hover needs, with their numbers (linux/capability.h): the first five for BPF, interfaces,
+    /// packets and mounts, the others to give the compiler's sandbox up to an unprivileged user.
     private static let capabilities = [
-        ("CAP_BPF", 39), ("CAP_NET_ADMIN", 12), ("CAP_PERFMON", 38), ("CAP_SYS_ADMIN", 21), ("CAP_SETUID", 7),
-        ("CAP_SETGID", 6),
+        ("CAP_BPF", 39), ("CAP_NET_ADMIN", 12), ("CAP_NET_RAW", 13), ("CAP_PERFMON", 38), ("CAP_SYS_ADMIN", 21),
+        ("CAP_SETUID", 7), ("CAP_SETGID", 6),
     ]
 
     /// Checks that this process has the capabilities that Hover needs.

@@ -122,6 +122,45 @@ extension HoverClient {
     }
 }
 
+// MARK: Packets
+
+extension HoverClient {
+    /// Begins to listen to what a module sends to its slow path. Packets come from now on.
+    ///
+    /// - Parameter limits: a change of the module's limits, which stays.
+    public func packets(of module: String, limits: SlowPathUpdate = SlowPathUpdate()) async throws -> PacketStream {
+        let query = [("rate", limits.rate), ("burst", limits.burst), ("snap_length", limits.snapLength)]
+        return try await stream(
+            ["modules", module, "packets"],
+            query: query.compactMap { (name, number) in number.map { (name, "\($0)") } })
+    }
+
+    /// Sends packets into a module's ports or out of them, in order; all are checked before the first is sent.
+    public func sendPackets(_ packets: [PacketRequest], module: String) async throws {
+        try await run(.POST, ["modules", module, "packets"], body: packets)
+    }
+
+    /// Lets all packets go on that a module had held for one thing.
+    ///
+    /// - Returns: how many there were.
+    @discardableResult
+    public func release(_ key: UInt64, module: String) async throws -> Int {
+        let answer: Released = try await send(
+            .POST, ["modules", module, "holds", "\(key)", "release"], body: [String: String]())
+        return answer.released
+    }
+
+    /// What a module may send to its slow path, and what came of it.
+    public func slowPath(of module: String) async throws -> SlowPath {
+        try await get(["modules", module, "slow-path"])
+    }
+
+    /// Changes what a module may send to its slow path.
+    public func updateSlowPath(of module: String, _ limits: SlowPathUpdate) async throws -> SlowPath {
+        try await send(.PATCH, ["modules", module, "slow-path"], body: limits)
+    }
+}
+
 // MARK: Links and what surrounds them
 
 extension HoverClient {

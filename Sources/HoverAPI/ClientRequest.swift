@@ -40,6 +40,26 @@ extension HoverClient {
         _ = try await exchange(.DELETE, path, body: nil)
     }
 
+    /// Asks for a stream of events, which takes as long as it takes.
+    func stream(_ path: [String], query: [(String, String)]) async throws -> PacketStream {
+        let response: HTTPClientResponse
+        do {
+            // The client's own limit is for connecting.
+            response = try await Self.http.execute(
+                request(.GET, path, query: query, body: nil, accept: "text/event-stream, application/problem+json"),
+                deadline: .distantFuture)
+            guard response.status == .ok else {
+                let content = try await response.body.collect(upTo: Self.largestAnswer)
+                throw refusal(Answer(status: Int(response.status.code), body: Data(buffer: content)))
+            }
+        } catch let error where error is CancellationError || error is Problem || error is ClientError {
+            throw error
+        } catch {
+            throw ClientError(error, endpoint: endpoint, limit: limit)
+        }
+        return PacketStream(endpoint: endpoint, body: response.body)
+    }
+
     private static func encode(_ body: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         // An escape for every / in base64 could take an object over the server's limit.
@@ -73,7 +93,8 @@ extension HoverClient {
     }
 
     private func request(
-        _ method: HTTPMethod, _ path: [String], query: [(String, String)], body: Data?
+        _ method: HTTPMethod, _ path: [String], query: [(String, String)], body: Data?,
+        accept: String = "application/json, application/problem+json"
     ) -> HTTPClientRequest {
         var url = endpoint.baseURL + "/v1"
         for segment in path { url += "/" + percentEncoded(segment) }
@@ -82,7 +103,7 @@ extension HoverClient {
         }
         var request = HTTPClientRequest(url: url)
         request.method = method
-        request.headers.add(name: "Accept", value: "application/json, application/problem+json")
+        request.headers.add(name: "Accept", value: accept)
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(data: body))

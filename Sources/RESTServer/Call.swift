@@ -2,6 +2,7 @@
 
 import Controller
 import Foundation
+import Hummingbird
 import TypedValue
 
 /// A request, taken apart for a handler.
@@ -11,6 +12,8 @@ struct Call: Sendable {
     /// The query's parameters, decoded.
     var query: [String: String] = [:]
     var body = Data()
+    /// For a stream: what the client sends, which ends when it goes.
+    var inbound: RequestBody?
 
     /// A parameter of the path; a route's handler asks for those in its template.
     subscript(_ parameter: String) -> String { parameters[parameter] ?? "" }
@@ -25,9 +28,23 @@ struct Call: Sendable {
 
     /// The body as a wire type, when it is what the schema of that name says.
     func decode<Body: Decodable>(_ type: Body.Type) throws(HoverError) -> Body {
+        try decode(type, schema: .of(type), from: try json())
+    }
+
+    /// The body as one wire type or an array of them.
+    func decodeOneOrMore<Body: Decodable>(_ type: Body.Type) throws(HoverError) -> [Body] {
         let value = try json()
+        if case .array = value {
+            return try decode([Body].self, schema: .array(of: .of(type)), from: value)
+        }
+        return [try decode(type, schema: .of(type), from: value)]
+    }
+
+    private func decode<Body: Decodable>(
+        _ type: Body.Type, schema: Schema, from value: TypedValue
+    ) throws(HoverError) -> Body {
         do throws(TypeMismatch) {
-            try Schema.of(type).check(value)
+            try schema.check(value)
         } catch {
             throw HoverError(.invalid, "\(error.path.isEmpty ? error.inside("the body") : error)")
         }

@@ -21,6 +21,9 @@ struct Responder: HTTPResponder {
         if !context.isUnixSocket, let refusal = LocalOrigin.refusal(of: request.head) {
             return refusal
         }
+        if streams(request) {
+            return await answer(to: request, body: Data(), inbound: request.body)
+        }
         guard let body = try await Self.body(of: request) else {
             let dialect = Dialect(path: request.uri.path)
             let message = "the body is larger than \(Self.bodyLimit) bytes: send less at once"
@@ -45,7 +48,16 @@ struct Responder: HTTPResponder {
         return size <= bodyLimit ? body : nil
     }
 
-    func answer(to request: Request, body: Data) async -> Response {
+    /// Whether the answer is a stream. What then is left of the request tells when the client goes, so it is not read.
+    private func streams(_ request: Request) -> Bool {
+        guard let path = RequestPath(request.uri.path), case .found(let route, _) = routes.find(request.method, path),
+            case .events? = route.operation?.success.content
+        else { return false }
+        return true
+    }
+
+    /// - Parameter inbound: what the client sends that is not read yet.
+    func answer(to request: Request, body: Data, inbound: RequestBody? = nil) async -> Response {
         let (method, uri) = (request.method, request.uri)
         let dialect = Dialect(path: uri.path)
         do throws(HoverError) {
@@ -55,7 +67,7 @@ struct Responder: HTTPResponder {
             }
             switch routes.find(method, path) {
             case .found(let route, let parameters):
-                let call = Call(parameters: parameters, query: try route.query(uri.query), body: body)
+                let call = Call(parameters: parameters, query: try route.query(uri.query), body: body, inbound: inbound)
                 let response = try await run(route, call)
                 return method == .head ? response.createHeadResponse() : response
             case .otherMethods(let methods):

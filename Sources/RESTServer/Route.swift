@@ -61,6 +61,8 @@ struct Operation: Sendable {
         case nothing
         case text
         case json(Schema)
+        /// A stream of server-sent events whose data are JSON of a schema.
+        case events(Schema)
     }
 
     /// `operationId`.
@@ -141,7 +143,7 @@ struct RouteTable: Sendable {
     static let all = RouteTable(routes: v1 + LegacyRoutes.all)
 
     /// The routes that the OpenAPI document describes.
-    static let v1 = ModuleRoutes.all + TableRoutes.all + LinkRoutes.all + SystemRoutes.all
+    static let v1 = ModuleRoutes.all + TableRoutes.all + LinkRoutes.all + PacketRoutes.all + SystemRoutes.all
 
     func find(_ method: HTTPRequest.Method, _ path: RequestPath) -> Result {
         var methods: [HTTPRequest.Method] = []

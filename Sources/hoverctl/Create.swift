@@ -8,14 +8,15 @@ import TypedValue
 struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Create a module from C source or an eBPF object, one more port of a module, or a policy's placement.",
+            "Create a module from C source or an eBPF object, one more port of a module, a policy's placement, or a packet.",
         discussion: """
             Example:
               hoverctl create module -f web.c --ports 2
               hoverctl create port web
               hoverctl create placement firewall web:1/ingress@first
+              hoverctl create packet web:1 out ffffffffffff020000000001 88b5 00
             """,
-        subcommands: [CreateModule.self, CreatePort.self, CreatePlacement.self])
+        subcommands: [CreateModule.self, CreatePort.self, CreatePlacement.self, CreatePacket.self])
 }
 
 struct CreateModule: AsyncParsableCommand {

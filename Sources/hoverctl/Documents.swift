@@ -17,6 +17,13 @@ func jsonDocument(_ value: some Encodable) throws -> String {
     return String(decoding: try encoder.encode(value), as: UTF8.self).escapedForTerminal(keeping: ["\n"]) + "\n"
 }
 
+/// The same document in one line.
+func jsonLine(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self).escapedForTerminal() + "\n"
+}
+
 /// The same document in YAML.
 func yamlDocument(_ value: some Encodable) throws -> String {
     let document = try JSONDecoder().decode(TypedValue.self, from: JSONEncoder().encode(value))

@@ -29,7 +29,9 @@ struct Hoverctl: AsyncParsableCommand {
             Exit status: 0 done, 1 refused or failed, 2 wrong usage.
             """,
         version: hoverVersion,
-        subcommands: [Get.self, Create.self, Delete.self, Connect.self, TableGroup.self, VersionCommand.self])
+        subcommands: [
+            Get.self, Create.self, Delete.self, Connect.self, TableGroup.self, Capture.self, VersionCommand.self,
+        ])
 
     /// Runs one command line, without the program's name.
     ///

@@ -71,6 +71,24 @@ struct Rig {
         return try BPFProgram(pinned: "\(folder)/ports/\(port)").testRun(data: packet)
     }
 
+    /// The same for a packet that comes many times over.
+    func receive(_ packet: [UInt8], of name: String, times: Int) throws {
+        _ = try BPFProgram(pinned: "\(root)/modules/\(name)/ports/1").testRun(data: packet, repeat: times)
+    }
+
+    /// The same for a GSO packet.
+    func receive(_ packet: [UInt8], of name: String, segmentSize: UInt32) throws {
+        // struct __sk_buff (include/uapi/linux/bpf.h): gso_segs at 164, gso_size at 176.
+        var context = [UInt8](repeating: 0, count: 192)
+        context[164] = 2
+        context.replaceSubrange(176..<180, with: withUnsafeBytes(of: segmentSize.littleEndian) { Array($0) })
+        _ = try BPFProgram(pinned: "\(root)/modules/\(name)/ports/1").testRun(data: packet, context: context)
+    }
+
+    func setEntry(_ key: [UInt8], to value: [UInt8], of table: String, in name: String) async throws {
+        try BPFMap(pinned: "\(root)/modules/\(name)/tables/\(table)").set(value, for: key)
+    }
+
     func counters(_ name: String) async throws -> ModuleCount {
         try await dataplane.counters(ofModule: "m:" + name)
     }

@@ -25,6 +25,10 @@ import TypedValue
         {"number":1,"counters":{"rx_packets":1,"rx_bytes":2,"tx_packets":3,"tx_bytes":18446744073709551615}}
         """
 
+    private static let slowPath = """
+        {"rate":1,"burst":2,"snap_length":3,"listeners":0,"held":0,"expired":0,"overflowed":0}
+        """
+
     struct Route: Sendable {
         var method: String
         var path: String
@@ -72,6 +76,23 @@ import TypedValue
         Route(method: "DELETE", path: "/v1/links/l%3A1", answer: "") { try await $0.deleteLink("l:1") },
         Route(method: "GET", path: "/v1/interfaces", answer: "[]") { _ = try await $0.interfaces() },
         Route(method: "GET", path: "/v1/interfaces/eth1.5", answer: interface) { _ = try await $0.interface("eth1.5") },
+        Route(method: "POST", path: "/v1/modules/a/packets", answer: "", body: "[]") {
+            try await $0.sendPackets([], module: "a")
+        },
+        Route(
+            method: "POST", path: "/v1/modules/a/holds/18446744073709551615/release", answer: #"{"released":3}"#,
+            body: "{}"
+        ) {
+            let released = try await $0.release(.max, module: "a")
+            #expect(released == 3)
+        },
+        Route(method: "GET", path: "/v1/modules/a/slow-path", answer: slowPath) { _ = try await $0.slowPath(of: "a") },
+        Route(method: "PATCH", path: "/v1/modules/a/slow-path", answer: slowPath, body: #"{"rate":5}"#) {
+            _ = try await $0.updateSlowPath(of: "a", SlowPathUpdate(rate: 5))
+        },
+        Route(method: "GET", path: "/v1/modules/a/packets?rate=5&snap_length=64", answer: "") {
+            _ = try await $0.packets(of: "a", limits: SlowPathUpdate(rate: 5, snapLength: 64))
+        },
         Route(method: "GET", path: "/v1/types", answer: "[]") { _ = try await $0.types() },
         Route(method: "GET", path: "/v1/topology", answer: #"{"nodes":[],"edges":[]}"#) { _ = try await $0.topology() },
         Route(method: "GET", path: "/v1/version", answer: #"{"version":"1","kernel":"6.18"}"#) {
@@ -97,6 +118,15 @@ import TypedValue
             _ = try await client.module(name)
         }
         #expect(received.map(\.path) == [path])
+    }
+
+    @Test func sendsPackets() async throws {
+        let packet = PacketRequest(port: 1, direction: .out, bytes: "AA==", segmentSize: 1448)
+        let received = try await withServer(answering: { _ in Answer(status: 204, body: "") }) { client in
+            try await client.sendPackets([packet], module: "a")
+        }
+        let body = try JSONDecoder().decode(TypedValue.self, from: Data(try #require(received.first?.body).utf8))
+        #expect(body == [["port": 1, "direction": "out", "bytes": "AA==", "segment_size": 1448]])
     }
 
     @Test func sendsAModule() async throws {

@@ -13,6 +13,9 @@ import Testing
         ["get", "modules", "--endpoint", "nonsense"],
         ["get", "module", ""], ["create", "module"], ["create", "placement", "fw"], ["delete", "placement", "fw"],
         ["create", "placement", "fw", "web:1/up"], ["delete", "placement", "fw", "web:1@first"],
+        ["capture"], ["capture", "web", "--count", "0"], ["get", "slow-path"], ["create", "packet", "web:1", "out"],
+        ["create", "packet", "web", "out", "00"], ["create", "packet", "web:1", "up", "00"],
+        ["create", "packet", "web:1", "in", "0"], ["create", "packet", "web:1", "in", "0g"],
         ["get", "port", "web", "x"], ["--nonsense"],
     ])
     func wrongUsageEndsWith2(words: [String]) async {

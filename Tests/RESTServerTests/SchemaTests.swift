@@ -62,6 +62,17 @@ import TypedValue
             "ValueRequest": [ValueRequest(value: 2, perCPU: [1])],
             "Topology": [Topology(nodes: [node], edges: [edge])], "TopologyNode": [node], "TopologyEdge": [edge],
             "EdgePolicy": [policy],
+            "Packet": [
+                Packet(
+                    time: "2026-01-01T00:00:00.000000000Z", port: 1, reason: 2, metadata: [1, 2, 3], length: 64,
+                    captured: 64, segmentSize: 1448, key: .max, missed: 1, bytes: "AAAA")
+            ],
+            "PacketRequest": [PacketRequest(port: 1, direction: .in, bytes: "AAAA", segmentSize: 1448)],
+            "SlowPath": [
+                SlowPath(rate: 1, burst: 2, snapLength: 3, listeners: 4, held: 5, expired: 6, overflowed: .max)
+            ],
+            "SlowPathUpdate": [SlowPathUpdate(rate: 1, burst: 2, snapLength: 64)],
+            "Released": [Released(released: 1)],
             "Version": [Version(version: "1", kernel: "6")],
             "Problem": [
                 Problem(type: "", title: "", status: 400, detail: "", diagnostics: [diagnostic], log: "")

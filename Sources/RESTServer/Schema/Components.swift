@@ -19,7 +19,7 @@ enum Components {
         }
     }
 
-    static let all = modules + links + topology + tables + system + shapes
+    static let all = modules + links + topology + tables + packets + system + shapes
 
     static let schemas = Dictionary(all.map { ($0.name, $0.schema) }) { first, _ in first }
 

@@ -38,6 +38,7 @@ enum OpenAPI {
     private static let tags: [TypedValue] = [
         ["name": "modules", "description": "IO Modules and their ports."],
         ["name": "tables", "description": "The modules' tables: BPF maps, with typed keys and values."],
+        ["name": "packets", "description": "What modules send to their slow paths, and what these send."],
         ["name": "links", "description": "What connects modules, and the interfaces they can be linked to."],
         ["name": "system", "description": "The daemon itself."],
     ]
@@ -85,6 +86,7 @@ enum OpenAPI {
         "module": "A module's id or unique display name, percent-encoded.",
         "table": "A table's name.",
         "key": "A key as a person writes it (`5`, `0x5`, `10.0.0.1`, a name) or as JSON, percent-encoded.",
+        "hold": "What packets are held for: the `key` of such a packet.",
         "link": "A link's id.",
         "interface": "An interface's name, without `i:`.",
     ]
@@ -120,6 +122,12 @@ enum OpenAPI {
         case .nothing: break
         case .text: members["content"] = ["text/plain": ["schema": Schema.string.json]]
         case .json(let schema): members["content"] = ["application/json": ["schema": schema.json]]
+        case .events(let schema):
+            members["content"] = [
+                "text/event-stream": [
+                    "schema": ["type": "string", "contentMediaType": "application/json", "contentSchema": schema.json]
+                ]
+            ]
         }
         if success.hasLocation {
             members["headers"] = [

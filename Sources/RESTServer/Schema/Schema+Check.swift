@@ -21,6 +21,10 @@ extension Schema {
             for (index, value) in values.enumerated() {
                 try element.check(value, as: "[\(index)]")
             }
+        case (.oneOrMore(let element), .array):
+            try Schema.array(of: element).check(value)
+        case (.oneOrMore(let element), _):
+            try element.check(value)
         case (.map(let element), .object(let values)):
             for (name, value) in values.sorted(by: { $0.key < $1.key }) {
                 try element.check(value, as: name)
@@ -69,6 +73,7 @@ extension Schema {
         case .string: "a string"
         case .base64: "a string of base64"
         case .array: "an array"
+        case .oneOrMore: "an object or an array"
         case .map, .object: "an object"
         case .reference(let name): Components.schemas[name]?.expectation ?? name
         }

@@ -14,6 +14,8 @@ indirect enum Schema: Sendable, Hashable {
     /// Base64 of bytes.
     case base64
     case array(of: Schema)
+    /// A value, or an array of such values.
+    case oneOrMore(of: Schema)
     /// An object whose members have any names.
     case map(of: Schema)
     case object([Property])
@@ -64,6 +66,7 @@ extension Schema {
                 ? ["type": "string"] : ["type": "string", "enum": .array(choices.map(TypedValue.string))]
         case .base64: ["type": "string", "contentEncoding": "base64"]
         case .array(let element): ["type": "array", "items": element.json]
+        case .oneOrMore(let element): ["oneOf": [element.json, Schema.array(of: element).json]]
         case .map(let element): ["type": "object", "additionalProperties": element.json]
         case .object(let properties):
             [
