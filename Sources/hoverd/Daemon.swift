@@ -47,7 +47,9 @@ struct Daemon {
     private func serve(_ controller: Controller) async throws {
         let socket = runFolder + "/hover.sock"
         let server = RESTServer(controller: controller, version: hoverVersion, logger: logger)
-        var services: [any Service] = [InterfaceFollower(controller: controller)]
+        var services: [any Service] = [
+            InterfaceFollower(controller: controller), ModuleLogFollower(controller: controller),
+        ]
         services.append(server.application(address: .unixDomainSocket(path: socket)))
         services += listen.map { server.application(address: .hostname($0.host, port: $0.port)) }
         let group = ServiceGroup(
@@ -67,6 +69,17 @@ struct InterfaceFollower: Service {
     func run() async throws {
         try await cancelWhenGracefulShutdown {
             try await controller.followInterfaces()
+        }
+    }
+}
+
+/// Brings the lines of modules into the log.
+struct ModuleLogFollower: Service {
+    let controller: Controller
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            try await controller.followModuleLog()
         }
     }
 }

@@ -12,16 +12,21 @@ struct Rig {
     let root: String
     private let compiler: ModuleCompiler
 
+    /// One for all tests: it bounds how many compilations run at once.
+    private static let compiler = Result {
+        let environment = ProcessInfo.processInfo.environment
+        return ModuleCompiler(
+            clang: try ClangInstallation.find(environment: environment),
+            includeDirectory: try findIncludeDirectory(environment: environment))
+    }
+
     /// Runs `body` with an empty data plane, which is cleared afterwards, whatever happens.
     static func with(_ body: (Rig) async throws -> Void) async throws {
         try Host.prepare(pinFolder: "/sys/fs/bpf")
         let root = "/sys/fs/bpf/hover-rig-" + UUID().uuidString.prefix(8).lowercased()
-        let environment = ProcessInfo.processInfo.environment
         let rig = Rig(
             dataplane: try Dataplane(layout: PinLayout(root: root), logger: Logger(label: "rig")), root: root,
-            compiler: ModuleCompiler(
-                clang: try ClangInstallation.find(environment: environment),
-                includeDirectory: try findIncludeDirectory(environment: environment)))
+            compiler: try compiler.get())
         do {
             try await rig.dataplane.prepare()
             try await body(rig)

@@ -20,7 +20,7 @@ private let traffic = ["10.0.0.9", "fd00::9"].flatMap { address in
     [
         Traffic(address: address, options: ["-n", "20000000"]),
         Traffic(address: address, options: ["-R", "-n", "20000000"]),
-        Traffic(address: address, options: ["-u", "-b", "100M", "-l", "1201", "-n", "1000000"]),
+        Traffic(address: address, options: ["-u", "-b", "20M", "-l", "1201", "-n", "1000000"]),
     ]
 }
 
