@@ -57,7 +57,10 @@ static inline ssize_t hover_send_marked(int socket, struct iovec *parts, size_t 
 		char bytes[CMSG_SPACE(sizeof(mark))];
 	} control = {};
 	struct msghdr message = {
-		.msg_iov = parts, .msg_iovlen = count, .msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = parts,
+		.msg_iovlen = count,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 
 	control.header.cmsg_level = SOL_SOCKET;

@@ -32,7 +32,7 @@
 	({                                                                                                            \
 		__label__ set_;                                                                                       \
 		bool flag_ = false;                                                                                   \
-		asm goto("w0 = %0\n\tgoto +0\n\tgoto %l[set_]" : : "i"(HOVER_PLACEHOLDER(id)) : "r0" : set_);        \
+		asm goto("w0 = %0\n\tgoto +0\n\tgoto %l[set_]" : : "i"(HOVER_PLACEHOLDER(id)) : "r0" : set_);         \
 		if (0) {                                                                                              \
 		set_:                                                                                                 \
 			flag_ = true;                                                                                 \

@@ -129,8 +129,13 @@ int hover_finish(HOVER_CONTEXT *context)
 		return hover_packet_in(context, &md, verdict, state->self);
 #ifdef HOVER_XDP
 	struct hover_handover note = {
-		.module = HOVER_MODULE, .verdict = verdict, .in_ifc = md.in_ifc, .next = state->next,
-		.redir_ifc = md.redir_ifc, .flood = md.flood, .copies = md.copies,
+		.module = HOVER_MODULE,
+		.verdict = verdict,
+		.in_ifc = md.in_ifc,
+		.next = state->next,
+		.redir_ifc = md.redir_ifc,
+		.flood = md.flood,
+		.copies = md.copies,
 	};
 
 	return hover_hand_up(context, &note);

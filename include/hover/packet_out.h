@@ -33,4 +33,4 @@ struct hover_packet_out {
 #define HOVER_MARK_SET (1U << 31)
 #define HOVER_MARK_PLACE(mark) ((mark) >> 20 & 0x7ff)
 #define HOVER_MARK_KIND(mark) ((mark) >> 16 & 0xf)
-#define HOVER_MARK_MODULE(mark) ((mark) & 0xffff)
+#define HOVER_MARK_MODULE(mark) ((mark)&0xffff)

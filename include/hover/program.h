@@ -143,10 +143,10 @@ static __always_inline int hover_drop(enum hover_event reason)
 }
 
 // A tail call whose instruction has the slot as an immediate. As bpf_tail_call would, it returns only on failure.
-#define HOVER_JUMP(context, slot)                                                                                      \
+#define HOVER_JUMP(context, slot)                                                                                     \
 	({                                                                                                            \
 		register void *context_ asm("r1") = (context);                                                        \
-		asm volatile("r2 = %[slots] ll\n\tr3 = %[index]\n\tcall 12"                                          \
+		asm volatile("r2 = %[slots] ll\n\tr3 = %[index]\n\tcall 12"                                           \
 			     : "+r"(context_)                                                                         \
 			     : [slots] "i"(&hover_slots), [index] "i"(slot)                                           \
 			     : "r0", "r2", "r3", "r4", "r5");                                                         \
