@@ -53,7 +53,8 @@ struct Responder: HTTPResponder {
         guard let path = RequestPath(request.uri.path), case .found(let route, _) = routes.find(request.method, path),
             case .events? = route.operation?.success.content
         else { return false }
-        return true
+        // A body would have to be read by somebody.
+        return request.headers[.contentLength] ?? "0" == "0" && request.headers[.transferEncoding] == nil
     }
 
     /// - Parameter inbound: what the client sends that is not read yet.

@@ -202,6 +202,16 @@ import TypedValue
         }
     }
 
+    @Test func listeningTakesNoBody() async throws {
+        try await withHosts(Self.arpToController) { daemon, _, _ in
+            let answer = try await shell(
+                "curl", "-s", "-X", "GET", "--data", "rate=100", "--unix-socket", daemon.socket,
+                "http://hover/v1/modules/web/packets")
+            #expect(answer.contains("listening takes no body"))
+            #expect(try await daemon.client.slowPath(of: "web").listeners == 0)
+        }
+    }
+
     @Test func hoverdStopsThoughSomebodyListens() async throws {
         try await Network.with { network in
             let folder = "/tmp/\(network.name)"

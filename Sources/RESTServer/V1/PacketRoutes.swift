@@ -68,6 +68,9 @@ enum PacketRoutes {
     ]
 
     private static func stream(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        guard call.body.isEmpty else {
+            throw HoverError(.invalid, "listening takes no body: give limits in the query, as in ?rate=100")
+        }
         let change = SlowPathChange(
             rate: try number(.rate, of: call), burst: try number(.burst, of: call),
             snapLength: try number(.snapLength, of: call))
