@@ -12,8 +12,16 @@ struct Call: Sendable {
     /// The query's parameters, decoded.
     var query: [String: String] = [:]
     var body = Data()
-    /// For a stream: what the client sends, which ends when it goes.
-    var inbound: RequestBody?
+    /// For a stream.
+    var connection: Connection?
+
+    /// What a stream needs of the connection that it goes over.
+    struct Connection: Sendable {
+        /// What the client sends, which ends when it goes.
+        var inbound: RequestBody
+        /// Closes it a second later, for a client that does not read.
+        var closeSoon: @Sendable () -> Void
+    }
 
     /// A parameter of the path; a route's handler asks for those in its template.
     subscript(_ parameter: String) -> String { parameters[parameter] ?? "" }

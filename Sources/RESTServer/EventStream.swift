@@ -23,6 +23,7 @@ extension Response {
                     }
                 } onGracefulShutdown: {
                     packets.close()
+                    call.connection?.closeSoon()
                 }
                 try await writer.finish(nil)
             })
@@ -62,8 +63,8 @@ extension Call {
     fileprivate func untilClientGoes(
         _ body: () async throws -> Void, onGone: @escaping @Sendable () -> Void
     ) async throws {
-        guard let inbound else { return try await body() }
-        try await inbound.consumeWithInboundCloseHandler { _ in
+        guard let connection else { return try await body() }
+        try await connection.inbound.consumeWithInboundCloseHandler { _ in
             try await body()
         } onInboundClosed: {
             onGone()

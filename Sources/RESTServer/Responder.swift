@@ -22,7 +22,8 @@ struct Responder: HTTPResponder {
             return refusal
         }
         if streams(request) {
-            return await answer(to: request, body: Data(), inbound: request.body)
+            return await answer(
+                to: request, body: Data(), over: .init(inbound: request.body, closeSoon: context.closeSoon))
         }
         guard let body = try await Self.body(of: request) else {
             let dialect = Dialect(path: request.uri.path)
@@ -57,8 +58,8 @@ struct Responder: HTTPResponder {
         return request.headers[.contentLength] ?? "0" == "0" && request.headers[.transferEncoding] == nil
     }
 
-    /// - Parameter inbound: what the client sends that is not read yet.
-    func answer(to request: Request, body: Data, inbound: RequestBody? = nil) async -> Response {
+    /// - Parameter connection: for a stream, whose request is not read yet.
+    func answer(to request: Request, body: Data, over connection: Call.Connection? = nil) async -> Response {
         let (method, uri) = (request.method, request.uri)
         let dialect = Dialect(path: uri.path)
         do throws(HoverError) {
@@ -68,7 +69,8 @@ struct Responder: HTTPResponder {
             }
             switch routes.find(method, path) {
             case .found(let route, let parameters):
-                let call = Call(parameters: parameters, query: try route.query(uri.query), body: body, inbound: inbound)
+                let call = Call(
+                    parameters: parameters, query: try route.query(uri.query), body: body, connection: connection)
                 let response = try await run(route, call)
                 return method == .head ? response.createHeadResponse() : response
             case .otherMethods(let methods):
@@ -93,12 +95,15 @@ struct ConnectionContext: RequestContext {
     let isUnixSocket: Bool
     /// Ends the server's half of the connection behind what is written to it.
     let endOutput: @Sendable () -> Void
+    /// Closes the connection a second later.
+    let closeSoon: @Sendable () -> Void
 
     init(source: ApplicationRequestContextSource) {
         let channel = source.channel
         coreContext = CoreRequestContextStorage(source: source)
         isUnixSocket = channel.localAddress?.pathname != nil
         endOutput = { channel.close(mode: .output, promise: nil) }
+        closeSoon = { channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) } }
     }
 }
 
