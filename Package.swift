@@ -47,7 +47,7 @@ let package = Package(
                 "BPF", "Netlink", "TypedValue",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            exclude: ["interface.bpf.c", "dispatch.bpf.c", "xdp.bpf.c"],
+            exclude: ["interface.bpf.c", "dispatch.bpf.c", "xdp.bpf.c", "finish.bpf.c", "xdpfinish.bpf.c"],
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
         .target(

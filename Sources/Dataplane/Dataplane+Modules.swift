@@ -180,13 +180,28 @@ extension Dataplane {
         for program in object.programs {
             guard let stage = ModuleImage.stage(of: program.name) else { continue }
             try stages.set(program: program.program, at: stage)
-            if stage == 0 {
-                try program.program.pin(at: layout.finish(ofModule: id, at: hook))
-            }
         }
-        if hook == .tc, let number = images[id]?.number {
-            try BPFMap(pinned: layout.shared(.entries)).set(
-                program: BPFProgram(pinned: layout.finish(ofModule: id)), at: number)
+        try loadFinish(ofModule: id, at: hook, stages: stages)
+    }
+
+    /// Loads the program that carries out what a module's own programs do not (`hover_finish`), on the module's maps.
+    private func loadFinish(ofModule id: String, at hook: Hook, stages: BPFMap) throws {
+        guard let image = images[id] else { return }
+        let constants = try constants(image, port: 0, next: 0, way: 0)
+        let code = hook == .tc ? FinishObject.bytes : XdpfinishObject.bytes
+        let object = try BPFObject(bytes: constants.fill(code), name: id, isChecked: true)
+        try image.size(object)
+        try share(with: object)
+        for map in object.maps where !isShared(map) {
+            try map.reuse(BPFMap(pinned: pinPath(of: map, module: id, object: object, at: hook)))
+        }
+        try object.load()
+        for program in object.programs {
+            try stages.set(program: program.program, at: 0)
+            try program.program.pin(at: layout.finish(ofModule: id, at: hook))
+            if hook == .tc {
+                try BPFMap(pinned: layout.shared(.entries)).set(program: program.program, at: image.number)
+            }
         }
     }
 

@@ -79,7 +79,6 @@ extension ModuleImage {
     static let portProgram = "hover_rx"
     static let slotsMap = "hover_slots"
     static let countersMap = "hover_counters"
-    static let finishProgram = "hover_finish"
     static let stagePrefix = "hover_stage_"
     static let stagesMap = "hover_stages"
     static let waysMap = "hover_ways"
@@ -90,9 +89,8 @@ extension ModuleImage {
     /// Those that a module cannot be without; the others are left out where nothing uses them.
     private static let requiredMaps = [slotsMap, stagesMap, countersMap, waysMap, SharedMap.state.name]
 
-    /// The number of a stage's program in `hover_stages`; 0 is `hover_finish`; nil for other programs.
+    /// The number of a stage's program in `hover_stages`, 1 to 15; 0 is `hover_finish`. Nil for other programs.
     static func stage(of program: String) -> UInt32? {
-        if program == finishProgram { return 0 }
         guard program.hasPrefix(stagePrefix), let number = UInt32(program.dropFirst(stagePrefix.count)),
             (1...15).contains(number)
         else { return nil }
@@ -132,10 +130,9 @@ extension ModuleImage {
                 "object \(name): program \(program.name) in section \(program.sectionName): a module's programs are handle_rx and what "
                     + "HOVER_STAGE(1 to 15, …) declares; write functions without SEC()")
         }
-        for required in [Self.portProgram, Self.finishProgram]
-        where !opened.programs.contains(where: { $0.name == required }) {
+        guard opened.programs.contains(where: { $0.name == Self.portProgram }) else {
             throw DataplaneError.notAModule(
-                "object \(name) has no program \(required), so there is no handle_rx in it: "
+                "object \(name) has no program \(Self.portProgram), so there is no handle_rx in it: "
                     + "compile the module with -include hover/iomodule.h")
         }
         for required in Self.requiredMaps

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
 // What a module's verdict may need beyond a tail call: copies, and packets for the slow path. It is a program of its own,
-// one a module, so that the programs of ports stay small.
+// one a module, so that the programs of ports stay small; and it is compiled with Hover, not with each module, for its
+// code is the same in all of them (Sources/Dataplane/finish.bpf.c).
 #pragma once
 
 #include <hover/packet_in.h>
+#include <hover/settle.h>
 
 #ifndef HOVER_XDP
 
@@ -145,3 +147,5 @@ int hover_finish(HOVER_CONTEXT *context)
 	return hover_send_copies(context, &md, verdict, &kept, state);
 #endif
 }
+
+char hover_license[] SEC("license") = "GPL";

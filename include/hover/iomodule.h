@@ -54,9 +54,6 @@ static __always_inline int pkt_flood_mask(void *pkt, struct metadata *md, __u64 
 	return RX_FLOOD;
 }
 
-// The highest port that pkt_mirror and pkt_flood_mask reach.
-#define HOVER_MIRROR_PORTS 64
-
 // Sends a copy of the packet out of port `ifc`, 1 to 64, besides what handle_rx answers. The copy is the packet as it is
 // when handle_rx returns. Returns 0, or -1 for another port.
 static __always_inline int pkt_mirror(void *pkt, struct metadata *md, int ifc)
@@ -66,9 +63,6 @@ static __always_inline int pkt_mirror(void *pkt, struct metadata *md, int ifc)
 	md->copies |= 1ULL << (ifc - 1);
 	return 0;
 }
-
-// A reason for pkt_controller that floods the packet in the kernel, as pkt_flood does: the 2017 fork's slow path did.
-#define PKT_BROADCAST 0xffff
 
 // Sends the packet to the module's slow path, with a number that says why. Returns RX_CONTROLLER, for handle_rx to
 // return. As long as nobody listens, the packet is dropped and counted as `controller`.

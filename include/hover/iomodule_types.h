@@ -62,3 +62,9 @@ struct metadata {
 	// Set by pkt_hold: what the slow path is to find out.
 	__u64 key;
 };
+
+// The highest port that pkt_mirror and pkt_flood_mask reach.
+#define HOVER_MIRROR_PORTS 64
+
+// A reason for pkt_controller that floods the packet in the kernel, as pkt_flood does: the 2017 fork's slow path did.
+#define PKT_BROADCAST 0xffff

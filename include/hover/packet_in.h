@@ -6,6 +6,7 @@
 #include <hover/bucket.h>
 #include <hover/hook.h>
 #include <hover/packet_in_maps.h>
+#include <hover/settle.h>
 
 // The most bytes of a packet that are handed over: those of the largest GSO packet of IPv4.
 #define HOVER_MOST_CAPTURED 65535
