@@ -112,7 +112,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Benchmarks/HoverBench",
-            exclude: ["hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "forward.c", "fifty.c", "flood.c"],
+            exclude: ["hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "forward.c", "fifty.c", "flood.c", "punt.c"],
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
         .testTarget(name: "TypedValueTests", dependencies: ["TypedValue"], swiftSettings: strict),

@@ -91,7 +91,7 @@ struct FloodBench: AsyncParsableCommand {
     /// Thousands of packets a second, from the first sent to the last copy received.
     private func flood(ports: Int, from hosts: String) async throws -> Double {
         try await inNamespace(hosts) {
-            let sender = try FrameSender(interface: "e1")
+            let sender = try FrameSocket(interface: "e1")
             let packets = Self.copies / ports
             try sender.send(broadcastFrame, count: 1_000)
             usleep(20_000)

@@ -36,33 +36,43 @@ private func contents(of path: String) throws -> String {
     }
 }
 
-/// A packet socket that sends frames out of one interface.
-struct FrameSender: ~Copyable {
+/// A packet socket on one interface.
+final class FrameSocket: Sendable {
     private let descriptor: Int32
 
     /// The socket stays in the calling thread's network namespace.
-    init(interface: String) throws {
+    ///
+    /// - Parameter etherType: of the frames that it receives; 0 for none.
+    init(interface: String, receiving etherType: UInt16 = 0) throws {
         descriptor = socket(AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
-        // struct sockaddr_ll (linux/if_packet.h), which Glibc's module leaves out: the family, no protocol to receive,
+        // struct sockaddr_ll (linux/if_packet.h), which Glibc's module leaves out: the family, the protocol to receive,
         // the interface's index, and what bind() does not read.
         let address =
-            bytes(of: UInt16(AF_PACKET)) + [0, 0] + bytes(of: if_nametoindex(interface))
+            bytes(of: UInt16(AF_PACKET)) + bytes(of: etherType.bigEndian) + bytes(of: if_nametoindex(interface))
             + [UInt8](repeating: 0, count: 12)
         let bound = address.withUnsafeBytes { raw in
             bind(descriptor, raw.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(raw.count))
         }
+        // Nothing that a bench waits for takes longer.
+        var limit = timeval(tv_sec: 1, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         guard descriptor >= 0, bound == 0 else { throw Self.failure("open a packet socket on \(interface)") }
     }
 
     deinit { close(descriptor) }
 
     /// Sends a frame `count` times.
-    func send(_ frame: [UInt8], count: Int) throws {
+    func send(_ frame: [UInt8], count: Int = 1) throws {
         for _ in 0..<count {
             guard Glibc.send(descriptor, frame, frame.count, 0) == frame.count else {
                 throw Self.failure("send a frame")
             }
         }
+    }
+
+    /// Waits for a frame and puts it into `frame`, as much of it as there is room for.
+    func receive(into frame: inout [UInt8]) throws {
+        guard recv(descriptor, &frame, frame.count, 0) >= 0 else { throw Self.failure("receive a frame") }
     }
 
     private static func failure(_ what: String) -> CommandFailure {
