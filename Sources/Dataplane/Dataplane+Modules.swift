@@ -181,24 +181,41 @@ extension Dataplane {
             guard let stage = ModuleImage.stage(of: program.name) else { continue }
             try stages.set(program: program.program, at: stage)
         }
-        try loadFinish(ofModule: id, at: hook, stages: stages)
+        let goesOn = try object.programs.contains { program in
+            try program.autoload && program.program.information.mapIDs.contains(stages.information.id)
+        }
+        if goesOn {
+            for hook in Hook.allCases where hook == .tc || hooks(ofModule: id).contains(.xdp) {
+                try loadFinish(ofModule: id, at: hook)
+            }
+        } else if hook == .tc {
+            try loadFinish(ofModule: id, at: .tc, onlyToEnter: true)
+        }
     }
 
-    /// Loads the program that carries out what a module's own programs do not (`hover_finish`), on the module's maps.
-    private func loadFinish(ofModule id: String, at hook: Hook, stages: BPFMap) throws {
+    /// Loads the program that carries out what a module's own programs do not (`hover_finish`), on the module's maps. A
+    /// module that never goes on in another program needs it only for packets that enter from elsewhere.
+    private func loadFinish(ofModule id: String, at hook: Hook, onlyToEnter: Bool = false) throws {
+        let pin = layout.finish(ofModule: id, at: hook)
         guard let image = images[id] else { return }
         let constants = try constants(image, port: 0, next: 0, way: 0)
         let code = hook == .tc ? FinishObject.bytes : XdpfinishObject.bytes
         let object = try BPFObject(bytes: constants.fill(code), name: id, isChecked: true)
+        for program in object.programs {
+            try program.setAutoload(program.name == (onlyToEnter ? "hover_enter_module" : "hover_finish"))
+        }
         try image.size(object)
         try share(with: object)
         for map in object.maps where !isShared(map) {
             try map.reuse(BPFMap(pinned: pinPath(of: map, module: id, object: object, at: hook)))
         }
         try object.load()
-        for program in object.programs {
-            try stages.set(program: program.program, at: 0)
-            try program.program.pin(at: layout.finish(ofModule: id, at: hook))
+        for program in object.programs where program.autoload {
+            if !onlyToEnter {
+                try BPFMap(pinned: layout.stages(ofModule: id, at: hook)).set(program: program.program, at: 0)
+            }
+            try BPFFileSystem.removePin(pin)
+            try program.program.pin(at: pin)
             if hook == .tc {
                 try BPFMap(pinned: layout.shared(.entries)).set(program: program.program, at: image.number)
             }

@@ -108,6 +108,26 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 
 #endif
 
+#ifndef HOVER_XDP
+// Where packets enter the module from elsewhere (hover_entries), in modules that never need more: it loads in a tenth of
+// the time of hover_finish.
+HOVER_SECTION
+int hover_enter_module(struct __sk_buff *skb)
+{
+	struct hover_state *state = hover_state_here();
+	struct hover_counters *volatile kept = hover_counters_here();
+	struct metadata md;
+
+	if (!state)
+		return hover_drop(HOVER_DROP_ERROR);
+	md = state->md;
+	if (state->verdict == RX_REDIRECT)
+		return hover_forward(skb, &md, &kept);
+	bpf_tail_call(skb, &hover_slots, md.redir_ifc);
+	return hover_drop(HOVER_DROP_UNLINKED);
+}
+#endif
+
 HOVER_SECTION
 int hover_finish(HOVER_CONTEXT *context)
 {
