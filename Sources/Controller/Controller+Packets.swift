@@ -112,6 +112,7 @@ extension Controller {
 
 /// What a module may send to its slow path, and what came of it.
 public struct SlowPathState: Sendable, Hashable {
+    /// What holds for all who listen.
     public var limits: SlowPathLimits
     /// How many listen now.
     public var listeners: Int
@@ -121,8 +122,11 @@ public struct SlowPathState: Sendable, Hashable {
 
 /// A change of what a module may send to its slow path; nil leaves a limit. A rate without a burst brings its own.
 public struct SlowPathChange: Sendable, Hashable {
+    /// Packets a second.
     public var rate: Int?
+    /// Packets at once.
     public var burst: Int?
+    /// The most bytes of a packet that listeners get.
     public var snapLength: Int?
 
     public init(rate: Int? = nil, burst: Int? = nil, snapLength: Int? = nil) {
@@ -159,8 +163,11 @@ public struct SlowPathChange: Sendable, Hashable {
 
 /// A packet that is to be sent.
 public struct PacketOutRequest: Sendable, Hashable {
+    /// Into the module's port as if received, or out of it.
     public var direction: PacketDirection
+    /// The module's port, from 1.
     public var port: Int
+    /// The frame.
     public var packet: PacketOut
 
     public init(_ packet: PacketOut, _ direction: PacketDirection, port: Int) {

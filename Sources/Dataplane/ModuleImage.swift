@@ -147,6 +147,11 @@ extension ModuleImage {
     private func checkMaps(of opened: BPFObject, name: String) throws {
         var bytes: UInt64 = 0
         for map in opened.maps where !Self.ownMaps.contains(map.name) {
+            guard map.name != SharedMap.entries.name else {
+                throw DataplaneError.notAModule(
+                    "table \(map.name) of object \(name) is how hover lets packets into modules, which modules may not: "
+                        + "leave hover/entry.h out, or name the table otherwise")
+            }
             guard map.pinPath == nil else {
                 throw DataplaneError.notAModule(
                     "table \(map.name) of object \(name) asks to be pinned; hover pins tables itself: "

@@ -64,7 +64,6 @@ extension Dataplane {
     /// Gives an object the maps that all modules share.
     func share(with object: BPFObject) throws {
         for map in object.maps {
-            // Dispatching is not for modules: ModuleImage refuses them this one.
             guard let shared = SharedMap.allCases.first(where: { $0.name == map.name }) else { continue }
             try map.reuse(BPFMap(pinned: layout.shared(shared)))
         }

@@ -22,6 +22,7 @@ import Testing
                 + "__uint(value_size, 4); } t SEC(\".maps\");", "sockmap"
         ),
         ("SEC(\"xdp\") int other(struct xdp_md *x) { return 2; }", "other"),
+        ("#include <hover/entry.h>", "hover_entries"),
         (
             "struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __uint(key_size, 3); "
                 + "__uint(value_size, 4); } t SEC(\".maps\");", "t"
