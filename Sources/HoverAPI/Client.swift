@@ -6,16 +6,23 @@ import TypedValue
 ///
 /// `module` parameters are references: an id (`m:…`, `b:…`) or a display name that is unique. Every method throws
 /// `Problem` for what `hoverd` refuses and `ClientError` when it cannot be asked.
+///
+/// A change with `ifMatch` is done only when that is the current revision, else refused (status 412, `Problem.stale`).
 public struct HoverClient: Sendable {
     /// Where `hoverd` listens.
     public let endpoint: Endpoint
     /// How long one request may take, compilation and verification included.
     public let limit: Duration
+    /// Who makes the changes, as revisions show it: `user@host`.
+    public let author: String
 
     /// A client without a connection yet: connections are opened when a method needs one.
-    public init(endpoint: Endpoint = .standard, limit: Duration = .seconds(60)) {
+    public init(
+        endpoint: Endpoint = .standard, limit: Duration = .seconds(60), author: String = HoverClient.processAuthor
+    ) {
         self.endpoint = endpoint
         self.limit = limit
+        self.author = author
     }
 }
 
@@ -33,18 +40,23 @@ extension HoverClient {
     }
 
     /// Compiles or takes the object, loads it and makes its ports.
-    public func createModule(_ request: ModuleRequest) async throws -> Module {
-        try await send(.POST, ["modules"], body: request)
+    public func createModule(_ request: ModuleRequest, ifMatch: Int? = nil) async throws -> Module {
+        try await send(.POST, ["modules"], body: request, ifMatch: ifMatch)
     }
 
-    /// Changes a module's name, tags or placements.
-    public func updateModule(_ module: String, _ change: ModuleChange) async throws -> Module {
-        try await send(.PATCH, ["modules", module], body: change)
+    /// Changes a module's name, tags, placements or configuration.
+    public func updateModule(_ module: String, _ change: ModuleChange, ifMatch: Int? = nil) async throws -> Module {
+        try await send(.PATCH, ["modules", module], body: change, ifMatch: ifMatch)
+    }
+
+    /// Replaces a module's code while it runs: its tables keep their entries where the types of keys and values agree.
+    public func replaceCode(of module: String, _ code: CodeRequest, ifMatch: Int? = nil) async throws -> Module {
+        try await send(.PUT, ["modules", module, "code"], body: code, ifMatch: ifMatch)
     }
 
     /// Removes a module and its links.
-    public func deleteModule(_ module: String) async throws {
-        try await delete(["modules", module])
+    public func deleteModule(_ module: String, ifMatch: Int? = nil) async throws {
+        try await delete(["modules", module], ifMatch: ifMatch)
     }
 
     /// A module's ports in order.
@@ -175,13 +187,15 @@ extension HoverClient {
     }
 
     /// Links two ends; an end without a port takes the lowest one that is free.
-    public func createLink(from: LinkEnd, to: LinkEnd, hook: String? = nil) async throws -> Link {
-        try await send(.POST, ["links"], body: LinkRequest(from: from, to: to, hook: hook))
+    public func createLink(
+        from: LinkEnd, to: LinkEnd, hook: String? = nil, ifMatch: Int? = nil
+    ) async throws -> Link {
+        try await send(.POST, ["links"], body: LinkRequest(from: from, to: to, hook: hook), ifMatch: ifMatch)
     }
 
     /// Takes a link away; the ports stay.
-    public func deleteLink(_ id: String) async throws {
-        try await delete(["links", id])
+    public func deleteLink(_ id: String, ifMatch: Int? = nil) async throws {
+        try await delete(["links", id], ifMatch: ifMatch)
     }
 
     /// All network interfaces in `hoverd`'s network namespace.

@@ -26,18 +26,21 @@ extension HoverClient {
     }
 
     func send<Answer: Decodable>(
-        _ method: HTTPMethod, _ path: [String], body: some Encodable
+        _ method: HTTPMethod, _ path: [String], query: [(String, String)] = [], body: some Encodable,
+        ifMatch: Int? = nil
     ) async throws -> Answer {
-        try decode(await exchange(method, path, body: Self.encode(body)))
+        try decode(await exchange(method, path, query: query, body: Self.encode(body), ifMatch: ifMatch))
     }
 
     /// For routes whose answer says no more than that it is done.
-    func run(_ method: HTTPMethod, _ path: [String], body: some Encodable) async throws {
-        _ = try await exchange(method, path, body: Self.encode(body))
+    func run(
+        _ method: HTTPMethod, _ path: [String], query: [(String, String)] = [], body: some Encodable
+    ) async throws {
+        _ = try await exchange(method, path, query: query, body: Self.encode(body))
     }
 
-    func delete(_ path: [String]) async throws {
-        _ = try await exchange(.DELETE, path, body: nil)
+    func delete(_ path: [String], ifMatch: Int? = nil) async throws {
+        _ = try await exchange(.DELETE, path, body: nil, ifMatch: ifMatch)
     }
 
     /// Asks for a stream of events, which takes as long as it takes.
@@ -74,13 +77,13 @@ extension HoverClient {
 
     /// Sends a request for the path below `/v1`; answers that are not 2xx are thrown.
     private func exchange(
-        _ method: HTTPMethod, _ path: [String], query: [(String, String)] = [], body: Data?
+        _ method: HTTPMethod, _ path: [String], query: [(String, String)] = [], body: Data?, ifMatch: Int? = nil
     ) async throws -> Answer {
+        var request = request(method, path, query: query, body: body)
+        if let ifMatch { request.headers.add(name: "If-Match", value: "\"\(ifMatch)\"") }
         let answer: Answer
         do {
-            let response = try await Self.http.execute(
-                request(method, path, query: query, body: body),
-                deadline: .now() + TimeAmount(limit))
+            let response = try await Self.http.execute(request, deadline: .now() + TimeAmount(limit))
             let content = try await response.body.collect(upTo: Self.largestAnswer)
             answer = Answer(status: Int(response.status.code), body: Data(buffer: content))
         } catch let error as CancellationError {
@@ -104,6 +107,7 @@ extension HoverClient {
         var request = HTTPClientRequest(url: url)
         request.method = method
         request.headers.add(name: "Accept", value: accept)
+        if method != .GET { request.headers.add(name: "Hover-Author", value: Self.headerValue(author)) }
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(data: body))

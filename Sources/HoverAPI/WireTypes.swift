@@ -18,7 +18,7 @@ public struct Module: Codable, Sendable, Hashable {
     public var ports: [Port]
     /// Packets dropped by this module since it was created, by reason.
     public var drops: [String: UInt64]
-    /// Values of the source's `const volatile` globals that were given at creation.
+    /// Values of the source's `const volatile` globals that were given at creation or changed later.
     public var config: [String: TypedValue]
     /// The kernel-side number that the module's code sees as `md->module_id`; 0 for a bridge.
     public var number: UInt32
@@ -30,12 +30,16 @@ public struct Module: Codable, Sendable, Hashable {
     /// Packets that its slow path got, and copies that it sent, since it was created.
     public var packetIns: UInt64
     public var copies: UInt64
+    /// How often its code was replaced while it ran.
+    public var generation: Int
+    /// SHA-256 of its code (the C source, or the uploaded object) in hexadecimal digits; null for a bridge.
+    public var code: String?
 
     public init(
         id: String, name: String, type: String, tags: [String], placements: [Placement] = [], ports: [Port],
         drops: [String: UInt64], config: [String: TypedValue], number: UInt32, warnings: String,
         hooks: [String] = ["tc"], xdpObstacle: String? = nil, packetIns: UInt64 = 0,
-        copies: UInt64 = 0
+        copies: UInt64 = 0, generation: Int = 0, code: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -51,10 +55,12 @@ public struct Module: Codable, Sendable, Hashable {
         self.xdpObstacle = xdpObstacle
         self.packetIns = packetIns
         self.copies = copies
+        self.generation = generation
+        self.code = code
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, name, type, tags, placements, ports, drops, config, number, warnings, hooks, copies
+        case id, name, type, tags, placements, ports, drops, config, number, warnings, hooks, copies, generation, code
         case xdpObstacle = "xdp_obstacle"
         case packetIns = "packet_ins"
     }
@@ -149,11 +155,16 @@ public struct ModuleChange: Codable, Sendable, Hashable {
     public var name: String?
     public var tags: [String]?
     public var placements: [Placement]?
+    /// Values of the source's `const volatile` globals; those that it does not name stay.
+    public var config: [String: TypedValue]?
 
-    public init(name: String? = nil, tags: [String]? = nil, placements: [Placement]? = nil) {
+    public init(
+        name: String? = nil, tags: [String]? = nil, placements: [Placement]? = nil, config: [String: TypedValue]? = nil
+    ) {
         self.name = name
         self.tags = tags
         self.placements = placements
+        self.config = config
     }
 }
 
@@ -338,7 +349,7 @@ public struct Version: Codable, Sendable, Hashable {
 
 /// An error as `application/problem+json` (RFC 9457), with Hover's extension members.
 public struct Problem: Codable, Sendable, Hashable, Error {
-    /// `about:blank` or `urn:hover:problem:<kind>` (`compile`, `verifier`, `not-found`, `conflict`, …).
+    /// `about:blank` or `urn:hover:problem:<kind>` (`compile`, `verifier`, `not-found`, `conflict`, `stale`, …).
     public var type: String
     public var title: String
     public var status: Int
@@ -348,9 +359,12 @@ public struct Problem: Codable, Sendable, Hashable, Error {
     public var diagnostics: [Diagnostic]?
     /// The compiler's output as it printed it, or the verifier's whole log.
     public var log: String?
+    /// A JSON pointer (RFC 6901) to the part of the request that is refused: `/modules/3/config/limit`.
+    public var pointer: String?
 
     public init(
-        type: String, title: String, status: Int, detail: String, diagnostics: [Diagnostic]? = nil, log: String? = nil
+        type: String, title: String, status: Int, detail: String, diagnostics: [Diagnostic]? = nil, log: String? = nil,
+        pointer: String? = nil
     ) {
         self.type = type
         self.title = title
@@ -358,6 +372,7 @@ public struct Problem: Codable, Sendable, Hashable, Error {
         self.detail = detail
         self.diagnostics = diagnostics
         self.log = log
+        self.pointer = pointer
     }
 }
 

@@ -43,6 +43,9 @@ import TypedValue
         Route(method: "PATCH", path: "/v1/modules/a", answer: module, body: #"{"name":"b"}"#) {
             _ = try await $0.updateModule("a", ModuleChange(name: "b"))
         },
+        Route(method: "PATCH", path: "/v1/modules/a", answer: module, body: #"{"config":{"limit":5}}"#) {
+            _ = try await $0.updateModule("a", ModuleChange(config: ["limit": 5]))
+        },
         Route(method: "DELETE", path: "/v1/modules/a", answer: "") { try await $0.deleteModule("a") },
         Route(method: "GET", path: "/v1/modules/a/ports", answer: "[\(port)]") {
             let ports = try await $0.ports(of: "a")
@@ -105,7 +108,12 @@ import TypedValue
     func asksTheRoute(index: Int) async throws {
         let route = Self.routes[index]
         let received = try await withServer(answering: { _ in Answer(body: route.answer) }, route.call)
-        #expect(received == [Received(method: route.method, path: route.path, body: route.body)])
+        #expect(
+            received == [
+                Received(
+                    method: route.method, path: route.path, body: route.body,
+                    author: route.method == "GET" ? nil : "me@here", ifMatch: nil)
+            ])
     }
 
     @Test(arguments: [

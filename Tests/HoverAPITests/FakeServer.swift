@@ -12,6 +12,9 @@ struct Received: Hashable, Sendable {
     /// With the query, as sent.
     var path: String
     var body: String
+    /// What of its headers says who wants the change, and on which revision.
+    var author: String?
+    var ifMatch: String?
 }
 
 /// What a test answers.
@@ -31,7 +34,8 @@ func withServer(
         let responder = CallbackResponder<BasicRequestContext> { request, _ in
             let content = try await request.body.collect(upTo: 1 << 24)
             let asked = Received(
-                method: request.method.rawValue, path: request.head.path ?? "", body: String(buffer: content))
+                method: request.method.rawValue, path: request.head.path ?? "", body: String(buffer: content),
+                author: request.headers[.init("Hover-Author") ?? .from], ifMatch: request.headers[.ifMatch])
             received.withLock { $0.append(asked) }
             let answer = answer(asked)
             return Response(
@@ -50,7 +54,9 @@ func withServer(
                 try await server.run()
             }
             for await _ in running {}
-            let result = await Result { try await body(HoverClient(endpoint: .unixSocket(path: path))) }
+            let result = await Result {
+                try await body(HoverClient(endpoint: .unixSocket(path: path), author: "me@here"))
+            }
             group.cancelAll()
             // The server ends by being cancelled.
             while let ended = await group.nextResult() { _ = ended }

@@ -10,7 +10,7 @@ import TypedValue
 /// Whole command lines against a server that answers what it is told.
 @Suite struct CommandTests {
     private static let module = """
-        {"id":"m:1","name":"web","type":"bpf/forward","tags":[],"placements":[],"config":{},"number":1,"warnings":"","hooks":["tc"],"packet_ins":0,"copies":0,"drops":{"loop":4},
+        {"id":"m:1","name":"web","type":"bpf/forward","generation":0,"tags":[],"placements":[],"config":{},"number":1,"warnings":"","hooks":["tc"],"packet_ins":0,"copies":0,"drops":{"loop":4},
          "ports":[{"number":1,"peer":"i:eth1","counters":{"rx_packets":1,"rx_bytes":2,"tx_packets":3,"tx_bytes":4}}]}
         """
     private static let link = """

@@ -31,6 +31,7 @@ import Yams
                   'on': true
                 copies: 0
                 drops: {}
+                generation: 0
                 hooks:
                 - tc
                 id: m:1
