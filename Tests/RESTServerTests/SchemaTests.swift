@@ -19,7 +19,7 @@ import TypedValue
         let module = Module(
             id: "m:1", name: "a", type: "bpf/forward", tags: ["b:br0"], placements: [placement], ports: [port],
             drops: ["unlinked": 1],
-            config: ["limit": 5], number: 1, warnings: "", xdpObstacle: "no")
+            config: ["limit": 5], number: 1, warnings: "", xdpObstacle: "no", code: "00")
         let end = LinkEnd(node: "m:1", port: 1)
         let link = Link(id: "l:1", from: end, to: end, state: "pending", detail: "the interface is gone", hook: "tc")
         let interface = Interface(

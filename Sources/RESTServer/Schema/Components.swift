@@ -44,6 +44,8 @@ enum Components {
                 .optional("xdp_obstacle", .string, "Why it cannot run at xdp; left out when it can."),
                 .required("packet_ins", .uint64, "Packets that its slow path got since its creation."),
                 .required("copies", .uint64, "Copies of packets that it sent since its creation."),
+                .required("generation", .count, "How often its code was replaced while it ran."),
+                .optional("code", .string, "SHA-256 of its code in hexadecimal digits; left out for a bridge."),
             ])),
         Component(
             Port.self, "A place where a module sends and receives.",
