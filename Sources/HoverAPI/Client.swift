@@ -65,8 +65,8 @@ extension HoverClient {
     }
 
     /// Makes one more port, the lowest number that is free.
-    public func addPort(to module: String) async throws -> Port {
-        try await send(.POST, ["modules", module, "ports"], body: [String: String]())
+    public func addPort(to module: String, ifMatch: Int? = nil) async throws -> Port {
+        try await send(.POST, ["modules", module, "ports"], body: [String: String](), ifMatch: ifMatch)
     }
 }
 

@@ -17,10 +17,19 @@ struct CommonOptions: ParsableArguments {
     var output = OutputFormat.table
 
     var client: HoverClient {
+        get throws(ClientError) { HoverClient(endpoint: try chosenEndpoint) }
+    }
+
+    /// A client for transactions, which may compile and verify many modules.
+    var patientClient: HoverClient {
+        get throws(ClientError) { HoverClient(endpoint: try chosenEndpoint, limit: .seconds(600)) }
+    }
+
+    private var chosenEndpoint: Endpoint {
         get throws(ClientError) {
             // Not `??`, which takes no typed errors.
-            guard let endpoint else { return HoverClient(endpoint: try Self.environmentEndpoint()) }
-            return HoverClient(endpoint: endpoint)
+            guard let endpoint else { return try Self.environmentEndpoint() }
+            return endpoint
         }
     }
 
@@ -57,6 +66,15 @@ struct CommonOptions: ParsableArguments {
         guard output == .table else { return }
         try Console.current.say(line.escapedForTerminal() + "\n")
     }
+}
+
+/// What commands take that change something.
+struct RevisionOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Refuse unless this is the current revision: nobody else has changed something since.",
+            valueName: "revision"))
+    var ifMatch: Int?
 }
 
 /// A name or an id on the command line: any text but the empty one.

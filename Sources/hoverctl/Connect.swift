@@ -8,7 +8,8 @@ struct Connect: AsyncParsableCommand {
         commandName: "link", abstract: "Link two ends: packets that leave at one arrive at the other.",
         discussion: """
             An end is a module's port (NAME:PORT or m:UUID:PORT), a module (NAME or m:UUID), whose lowest free port \
-            it takes, or a network interface (i:NAME).
+            it takes, or a network interface (i:NAME, or i:mac=AA:BB:CC:DD:EE:FF by its address, or i:path=PATH by \
+            where it is plugged in).
 
             Example:
               hoverctl link i:eth1 web:1
@@ -24,11 +25,12 @@ struct Connect: AsyncParsableCommand {
         help: "Where an interface's packets enter: tc, xdp (native, else generic), xdp-native or xdp-generic.",
         completion: .list(["tc", "xdp", "xdp-native", "xdp-generic"]))
     var hook: String?
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let client = try common.client
-        let link = try await client.createLink(from: from, to: to, hook: hook)
+        let link = try await client.createLink(from: from, to: to, hook: hook, ifMatch: revision.ifMatch)
         try common.confirm(
             link, "linked \(text(link.from, given: from)) to \(text(link.to, given: to)) (\(link.id))")
         if link.state != "up" {
@@ -44,13 +46,18 @@ struct Connect: AsyncParsableCommand {
 }
 
 extension LinkEnd {
-    /// Reads `name`, `name:port`, `m:<uuid>`, `m:<uuid>:port` or `i:<interface>`. What follows the last colon is a port
-    /// when it is a number, so a module whose name ends so is named by its id.
+    /// Reads `name`, `name:port`, `m:<uuid>`, `m:<uuid>:port`, `i:<interface>`, `i:mac=<address>` or `i:path=<path>`.
+    /// What follows the last colon is a port when it is a number, so a module whose name ends so is named by its id.
     init(argument: String) throws(ValidationError) {
-        let prefix = ["m:", "i:", "b:"].first { argument.hasPrefix($0) } ?? ""
+        let prefix = ["m:", "i:"].first { argument.hasPrefix($0) } ?? ""
         let rest = argument.dropFirst(prefix.count)
         guard !rest.isEmpty else {
             throw ValidationError("an end is NAME:PORT, NAME, m:UUID:PORT, m:UUID or i:INTERFACE")
+        }
+        // Addresses and paths of devices have colons of their own.
+        if ["i:mac=", "i:path="].contains(where: argument.hasPrefix) {
+            self.init(node: argument)
+            return
         }
         guard let colon = rest.lastIndex(of: ":"), case let digits = rest[rest.index(after: colon)...],
             !digits.isEmpty, digits.allSatisfy({ ("0"..."9").contains($0) })

@@ -51,6 +51,13 @@ func readBytes(_ descriptor: CInt, atMost limit: Int) throws -> [UInt8] {
     return bytes
 }
 
+func readBytes(ofFile path: String, atMost limit: Int) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError(code: errno) }
+    defer { close(descriptor) }
+    return try readBytes(descriptor, atMost: limit)
+}
+
 private func write(_ text: String, to descriptor: CInt) throws {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {

@@ -70,6 +70,7 @@ struct CreateModule: AsyncParsableCommand {
     var noCounters = false
     @Flag(help: "When the kernel's verifier refuses the module, print its whole log.")
     var verifierLog = false
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -85,18 +86,12 @@ struct CreateModule: AsyncParsableCommand {
     func run() async throws {
         let client = try common.client
         let code = try ModuleCode(reading: file)
-        let module: Module
-        do {
-            module = try await client.createModule(request(code))
-        } catch let problem as Problem {
-            let report = ProblemReport(problem, source: code.source, wholeLog: verifierLog)
-            try Console.current.complain(report.rendered(coloured: Console.current.coloursErrors))
-            throw ExitCode.failure
+        let module = try await reporting {
+            ProblemReport($0, source: code.source, wholeLog: verifierLog)
+        } to: {
+            try await client.createModule(request(code), ifMatch: revision.ifMatch)
         }
-        if !module.warnings.isEmpty {
-            try Console.current.complain(
-                ClangOutput(module.warnings).rendered(coloured: Console.current.coloursErrors))
-        }
+        try complain(ofWarningsOf: module)
         try common.confirm(module, "created module \(module.name) (\(module.id))")
     }
 
@@ -145,10 +140,11 @@ struct CreatePort: AsyncParsableCommand {
 
     @Argument(help: "The module's name or id.", completion: .custom(completeModules))
     var module: Reference
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let port = try await common.client.addPort(to: module.text)
+        let port = try await common.client.addPort(to: module.text, ifMatch: revision.ifMatch)
         try common.confirm(port, "created port \(module.text):\(port.number)")
     }
 }

@@ -31,10 +31,15 @@ struct DeleteModules: AsyncParsableCommand {
 
     @Argument(help: "Names or ids.", completion: .custom(completeModules))
     var modules: [Reference]
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        try revision.check(modules)
+    }
+
     func run() async throws {
-        try await common.delete(modules) { _ in false }
+        try await common.delete(modules, revision) { _ in false }
     }
 }
 
@@ -49,10 +54,15 @@ struct DeleteLinks: AsyncParsableCommand {
 
     @Argument(help: "Ids, as `hoverctl get links` shows them.")
     var links: [Reference]
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        try revision.check(links)
+    }
+
     func run() async throws {
-        try await common.delete(links) { _ in true }
+        try await common.delete(links, revision) { _ in true }
     }
 }
 
@@ -67,24 +77,31 @@ struct DeleteAny: AsyncParsableCommand {
 
     @Argument(help: "Names or ids.", completion: .custom(completeModules))
     var references: [Reference]
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        try revision.check(references)
+    }
+
     func run() async throws {
-        try await common.delete(references) { $0.hasPrefix("l:") }
+        try await common.delete(references, revision) { $0.hasPrefix("l:") }
     }
 }
 
 extension CommonOptions {
     /// Deletes all that can be, one after the other, and fails when something could not.
-    fileprivate func delete(_ references: [Reference], isLink: (String) -> Bool) async throws {
+    fileprivate func delete(
+        _ references: [Reference], _ revision: RevisionOption, isLink: (String) -> Bool
+    ) async throws {
         let client = try client
         var failed = false
         for reference in references.map(\.text) {
             do {
                 if isLink(reference) {
-                    try await client.deleteLink(reference)
+                    try await client.deleteLink(reference, ifMatch: revision.ifMatch)
                 } else {
-                    try await client.deleteModule(reference)
+                    try await client.deleteModule(reference, ifMatch: revision.ifMatch)
                 }
                 try confirm("deleted \(isLink(reference) ? "link" : "module") \(reference)")
             } catch let problem as Problem {
@@ -94,5 +111,13 @@ extension CommonOptions {
             }
         }
         if failed { throw ExitCode.failure }
+    }
+}
+
+extension RevisionOption {
+    /// The first deletion makes a new revision.
+    fileprivate func check(_ references: [Reference]) throws(ValidationError) {
+        guard ifMatch != nil, references.count > 1 else { return }
+        throw ValidationError("With --if-match, delete one thing at a time, or apply a manifest with --prune.")
     }
 }

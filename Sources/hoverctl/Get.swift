@@ -5,7 +5,7 @@ import HoverAPI
 
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show modules, links, interfaces, types, tables, ports, slow paths or the topology.",
+        abstract: "Show modules, links, interfaces, types, tables, ports, slow paths, the topology or revisions.",
         discussion: """
             Example:
               hoverctl get modules
@@ -15,7 +15,7 @@ struct Get: AsyncParsableCommand {
             """,
         subcommands: [
             GetModules.self, GetLinks.self, GetInterfaces.self, GetTypes.self, GetTables.self, GetPorts.self,
-            GetTopology.self, GetSlowPath.self,
+            GetTopology.self, GetSlowPath.self, GetRevisions.self,
         ])
 }
 

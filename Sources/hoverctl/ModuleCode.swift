@@ -20,7 +20,7 @@ struct ModuleCode: Hashable {
         // One byte more tells what is too large, also of files without an end.
         let most = ModuleRequest.codeLimit + 1
         do {
-            let bytes = path == "-" ? try Console.current.read(most) : try Self.read(path, atMost: most)
+            let bytes = path == "-" ? try Console.current.read(most) : try readBytes(ofFile: path, atMost: most)
             try self.init(bytes, file: path == "-" ? "module.c" : String(path.split(separator: "/").last ?? ""))
         } catch let error as SystemError {
             throw CommandFailure(message: "\(path == "-" ? "standard input" : path): \(error)")
@@ -44,13 +44,6 @@ struct ModuleCode: Hashable {
         } else {
             throw CommandFailure(message: "\(file) is neither an ELF object nor UTF-8 text: give one of them")
         }
-    }
-
-    private static func read(_ path: String, atMost limit: Int) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw SystemError(code: errno) }
-        defer { close(descriptor) }
-        return try readBytes(descriptor, atMost: limit)
     }
 
     /// What a module from this file is called unless it is told: `web` for `web.c` and `web.bpf.o`.

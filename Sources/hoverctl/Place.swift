@@ -18,6 +18,7 @@ struct CreatePlacement: AsyncParsableCommand {
             """)
 
     @OptionGroup var places: PolicyPlaces
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -25,7 +26,8 @@ struct CreatePlacement: AsyncParsableCommand {
         let policy = try await client.module(places.policy.text)
         let wanted = try await places.resolved(client)
         let kept = policy.placements.filter { placement in !wanted.contains { $0.covers(placement) } }
-        let updated = try await client.updateModule(policy.id, ModuleChange(placements: kept + wanted))
+        let updated = try await client.updateModule(
+            policy.id, ModuleChange(placements: kept + wanted), ifMatch: revision.ifMatch)
         switch common.output {
         case .table: for place in places.places { try common.confirm("placed \(policy.name) at \(place.argument)") }
         case .json, .yaml: try common.confirm(updated)
@@ -44,6 +46,7 @@ struct DeletePlacements: AsyncParsableCommand {
         aliases: ["placements"])
 
     @OptionGroup var places: PolicyPlaces
+    @OptionGroup var revision: RevisionOption
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -62,7 +65,7 @@ struct DeletePlacements: AsyncParsableCommand {
                     + "see `hoverctl get module \(policy.name)`")
         }
         let kept = policy.placements.filter { placement in !unwanted.contains { $0.covers(placement) } }
-        _ = try await client.updateModule(policy.id, ModuleChange(placements: kept))
+        _ = try await client.updateModule(policy.id, ModuleChange(placements: kept), ifMatch: revision.ifMatch)
         for place in places.places { try common.confirm("took \(policy.name) from \(place.argument)") }
     }
 }
@@ -96,12 +99,14 @@ extension Placement {
         }
         var direction: String?
         if let mark = rest.lastIndex(of: "/") {
-            direction = String(rest[rest.index(after: mark)...])
-            guard direction == "ingress" || direction == "egress" else {
+            let word = String(rest[rest.index(after: mark)...])
+            if ManifestKeys.directions.contains(word) {
+                direction = word
+                rest = rest[..<mark]
+            } else if !rest.hasPrefix("i:path=") {
                 throw ValidationError(
                     "a direction is /ingress or /egress; a module with / in its name is named by its id")
             }
-            rest = rest[..<mark]
         }
         let end = try LinkEnd(argument: String(rest))
         self.init(

@@ -1,17 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
 import HoverAPI
+
+/// Makes a request, and prints this report when hoverd refuses it.
+///
+/// - Throws: `ExitCode` then.
+func reporting<Answer>(
+    _ report: (Problem) -> ProblemReport, to request: () async throws -> Answer
+) async throws -> Answer {
+    do {
+        return try await request()
+    } catch let problem as Problem {
+        try Console.current.complain(report(problem).rendered(coloured: Console.current.coloursErrors))
+        throw ExitCode.failure
+    }
+}
 
 /// What hoverd refused, for a person: the compiler's or verifier's words with their place, then one line `error: …`.
 struct ProblemReport {
     private let problem: Problem
     private let source: (file: String, text: String)?
     private let wholeLog: Bool
+    private let place: SourcePlace?
 
     /// - Parameters:
     ///   - source: what was sent, to show the lines that messages are about.
     ///   - wholeLog: prints the verifier's log.
-    init(_ problem: Problem, source: (file: String, text: String)? = nil, wholeLog: Bool = false) {
+    ///   - place: the part of a manifest that is refused; it stands before the last line then, in place of `error:`.
+    init(
+        _ problem: Problem, source: (file: String, text: String)? = nil, wholeLog: Bool = false,
+        place: SourcePlace? = nil
+    ) {
+        self.place = place
         self.problem = problem
         self.source = source
         self.wholeLog = wholeLog
@@ -25,7 +46,9 @@ struct ProblemReport {
         } else if let log = problem.log {
             text += ClangOutput(log).rendered(coloured: coloured)
         }
-        text += errorLine(problem.detail, coloured: coloured)
+        text +=
+            place.map { placedLine($0, problem.detail, coloured: coloured) }
+            ?? errorLine(problem.detail, coloured: coloured)
         if isVerifier, !wholeLog, problem.log != nil {
             text += Colour.cyan.paint("hint:", if: coloured)
             text += " for the verifier's whole log run the same command with --verifier-log\n"

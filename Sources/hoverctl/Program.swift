@@ -26,11 +26,15 @@ struct Hoverctl: AsyncParsableCommand {
               hoverctl link redirect:2 i:eth2
               hoverctl get ports redirect
 
+            The same from a file that says what is to be there:
+              hoverctl apply -f hover.yaml
+
             Exit status: 0 done, 1 refused or failed, 2 wrong usage.
             """,
         version: hoverVersion,
         subcommands: [
-            Get.self, Create.self, Delete.self, Connect.self, TableGroup.self, Capture.self, VersionCommand.self,
+            Apply.self, Plan.self, Rollback.self, Get.self, Create.self, Delete.self, Connect.self, Swap.self,
+            TableGroup.self, Capture.self, Doctor.self, Down.self, VersionCommand.self,
         ])
 
     /// Runs one command line, without the program's name.
@@ -69,6 +73,9 @@ struct Hoverctl: AsyncParsableCommand {
         case let error as ClientError:
             try console.complain(errorLine("\(error)", coloured: console.coloursErrors))
             return error.isUsage ? ExitStatus.usage : ExitStatus.failed
+        case let error as ManifestErrors:
+            try console.complain(error.rendered(coloured: console.coloursErrors))
+            return ExitStatus.failed
         case let error as CommandFailure:
             try console.complain(errorLine(error.message, coloured: console.coloursErrors))
             return ExitStatus.failed

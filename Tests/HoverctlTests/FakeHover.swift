@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import HoverAPI
 import Hummingbird
 import Logging
 import Synchronization
@@ -43,10 +44,14 @@ struct FakeHover: Sendable {
 
     private final class Log: Sendable {
         let requests = Mutex<[String]>([])
+        let headers = Mutex<[HTTPFields]>([])
     }
 
     /// All requests so far: `METHOD /path body`.
     var requests: [String] { log.requests.withLock { $0 } }
+
+    /// The headers of all requests so far.
+    var headers: [HTTPFields] { log.headers.withLock { $0 } }
 
     static func with(
         _ answers: [String: String], problems: [String: String] = [:],
@@ -58,9 +63,12 @@ struct FakeHover: Sendable {
             let content = String(buffer: try await request.body.collect(upTo: 1 << 24))
             let asked = "\(request.method.rawValue) \(request.head.path ?? "")"
             hover.log.requests.withLock { $0.append(content.isEmpty ? asked : "\(asked) \(content)") }
+            hover.log.headers.withLock { $0.append(request.headers) }
             if let answer = answers[asked] { return response(.ok, "application/json", answer) }
-            let problem = #"{"type":"about:blank","title":"x","status":404,"detail":"there is no such thing"}"#
-            return response(.notFound, "application/problem+json", problems[asked] ?? problem)
+            let nothing = #"{"type":"about:blank","title":"x","status":404,"detail":"there is no such thing"}"#
+            let problem = problems[asked] ?? nothing
+            let status = try JSONDecoder().decode(Problem.self, from: Data(problem.utf8)).status
+            return response(.init(code: status), "application/problem+json", problem)
         }
         let (running, started) = AsyncStream<Void>.makeStream()
         var logger = Logger(label: "test")

@@ -14,6 +14,9 @@ import Testing
         ("i:eth1", LinkEnd(node: "i:eth1")), ("i:eth1.5", LinkEnd(node: "i:eth1.5")),
         ("two words:1", LinkEnd(node: "two words", port: 1)), ("a:b", LinkEnd(node: "a:b")),
         ("a:1:2", LinkEnd(node: "a:1", port: 2)), ("größe:3", LinkEnd(node: "größe", port: 3)),
+        ("b:2", LinkEnd(node: "b", port: 2)), ("b:br0", LinkEnd(node: "b:br0")),
+        ("i:mac=02:00:00:00:00:01", LinkEnd(node: "i:mac=02:00:00:00:00:01")),
+        ("i:path=/sys/devices/pci0000:00", LinkEnd(node: "i:path=/sys/devices/pci0000:00")),
         ("a:", LinkEnd(node: "a:")), ("a:١", LinkEnd(node: "a:١")),
     ])
     func reads(text: String, expected: LinkEnd) throws {

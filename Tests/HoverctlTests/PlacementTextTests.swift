@@ -14,6 +14,8 @@ import Testing
         ("m:0b1f:12@last", Placement(node: "m:0b1f", port: 12, at: "last")),
         ("two words:1@before:my fw", Placement(node: "two words", port: 1, before: "my fw")),
         ("web:1/egress@after:m:77", Placement(node: "web", port: 1, direction: "egress", after: "m:77")),
+        ("i:path=/sys/eth1", Placement(node: "i:path=/sys/eth1")),
+        ("i:path=/sys/eth1/egress@first", Placement(node: "i:path=/sys/eth1", direction: "egress", at: "first")),
         ("i:a@b@last", Placement(node: "i:a@b", at: "last")),
     ])
     func reads(text: String, expected: Placement) throws {

@@ -16,6 +16,8 @@ import Testing
         ["capture"], ["capture", "web", "--count", "0"], ["get", "slow-path"], ["create", "packet", "web:1", "out"],
         ["create", "packet", "web", "out", "00"], ["create", "packet", "web:1", "up", "00"],
         ["create", "packet", "web:1", "in", "0"], ["create", "packet", "web:1", "in", "0g"],
+        ["apply"], ["plan"], ["rollback"], ["rollback", "first"], ["swap", "web"], ["swap", "-f", "x.c"],
+        ["apply", "-f", "x.yaml", "--if-match", "x"], ["delete", "a", "b", "--if-match", "7"],
         ["get", "port", "web", "x"], ["--nonsense"],
     ])
     func wrongUsageEndsWith2(words: [String]) async {
