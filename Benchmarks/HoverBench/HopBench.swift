@@ -125,7 +125,8 @@ private struct Chain {
         try await dataplane.prepare()
         for number in 0..<count {
             let image = ModuleImage(
-                object: object, number: UInt32(number + 1), isPolicy: false, maxPort: 2, config: [:])
+                code: ModuleCode(ModuleObjects(tc: object)), number: UInt32(number + 1), isPolicy: false, maxPort: 2,
+                config: [:])
             _ = try await dataplane.loadModule("m:\(number)", image: image)
             try await dataplane.loadPort(1, ofModule: "m:\(number)")
             try await dataplane.loadPort(2, ofModule: "m:\(number)")

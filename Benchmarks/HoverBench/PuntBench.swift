@@ -110,7 +110,9 @@ struct PuntRig {
         let object = try await compiler.compile(try source("punt.c"), file: "punt.c").object
         try await dataplane.prepare()
         _ = try await dataplane.loadModule(
-            module, image: ModuleImage(object: object, number: 1, isPolicy: false, maxPort: 1, config: [:]))
+            module,
+            image: ModuleImage(
+                code: ModuleCode(ModuleObjects(tc: object)), number: 1, isPolicy: false, maxPort: 1, config: [:]))
         try await dataplane.loadPort(1, ofModule: module)
     }
 

@@ -22,6 +22,7 @@ public enum BPFFileSystem {
     /// Makes a folder for pins, and what is missing above it, for root alone: who can open a pin can change what the
     /// kernel runs. What is there is left as it is.
     public static func createFolder(_ path: String) throws(KernelError) {
+        FaultPoint.pass()
         guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
             throw failure("create folder", path)
@@ -51,6 +52,7 @@ public enum BPFFileSystem {
     /// Removes a pin; false when it was not there. The object lives on while something else refers to it.
     @discardableResult
     public static func removePin(_ path: String) throws(KernelError) -> Bool {
+        FaultPoint.pass()
         guard unlink(path) != 0 else { return true }
         guard errno == ENOENT else { throw failure("remove pin", path) }
         return false
@@ -62,10 +64,12 @@ public enum BPFFileSystem {
         guard access(path, F_OK) == 0 || errno != ENOENT else { return false }
         for name in try contents(of: path) {
             let child = path + "/" + name
+            FaultPoint.pass()
             guard unlink(child) != 0 else { continue }
             guard errno == EISDIR || errno == EPERM else { throw failure("remove pin", child) }
             try removeFolder(child)
         }
+        FaultPoint.pass()
         guard rmdir(path) == 0 else { throw failure("remove folder", path) }
         return true
     }

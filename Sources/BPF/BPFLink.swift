@@ -53,6 +53,7 @@ public final class BPFLink: Sendable {
         attributes.target_ifindex = interfaceIndex
         attributes.attach_type = direction.attachType
         let size = UInt32(MemoryLayout<hover_tcx_link_create>.size)
+        FaultPoint.pass()
         let number = Int32(hover_bpf(Int32(BPF_LINK_CREATE.rawValue), &attributes, size))
         descriptor = BPFDescriptor(
             adopting: try check(number, "attach by tcx \(direction) to", "interface \(interfaceIndex)"))
@@ -69,6 +70,7 @@ public final class BPFLink: Sendable {
         attributes.attach_type = 37  // BPF_XDP
         attributes.flags = isNative ? 1 << 2 : 1 << 1  // XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE (linux/if_link.h)
         let size = UInt32(MemoryLayout<hover_tcx_link_create>.size)
+        FaultPoint.pass()
         let number = Int32(hover_bpf(Int32(BPF_LINK_CREATE.rawValue), &attributes, size))
         descriptor = BPFDescriptor(
             adopting: try check(
@@ -96,6 +98,7 @@ public final class BPFLink: Sendable {
 
     /// Exchanges the program in one step: each packet meets the old one or the new one.
     public func update(program: BPFProgram) throws(KernelError) {
+        FaultPoint.pass()
         try check(bpf_link_update(descriptor.number, program.descriptor.number, nil), "update", name)
     }
 
@@ -106,6 +109,7 @@ public final class BPFLink: Sendable {
 
     /// Takes the program off the interface, although pins and descriptors of the link remain.
     public func detach() throws(KernelError) {
+        FaultPoint.pass()
         try check(bpf_link_detach(descriptor.number), "detach", name)
     }
 

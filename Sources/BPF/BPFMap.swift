@@ -24,8 +24,6 @@ public struct MapInformation: Sendable, Hashable {
     public let btfKeyTypeID: UInt32
     /// The values' type in that BTF; 0 when there is none.
     public let btfValueTypeID: UInt32
-    /// Whether user space can no longer write to it.
-    public let frozen: Bool
 }
 
 /// A map in the kernel, held by a descriptor.
@@ -127,6 +125,7 @@ public final class BPFMap: Sendable {
         guard value.count == size else {
             throw refusal("set an entry", "the value has \(value.count) bytes, the map's values have \(size)")
         }
+        FaultPoint.pass()
         guard bpf_map_update_elem(descriptor.number, key, value, mode.rawValue) == 0 else {
             throw failure("set an entry", errno)
         }
@@ -136,6 +135,7 @@ public final class BPFMap: Sendable {
     @discardableResult
     public func remove(_ key: [UInt8]) throws(KernelError) -> Bool {
         try checkKey(key, "remove an entry")
+        FaultPoint.pass()
         guard bpf_map_delete_elem(descriptor.number, key) != 0 else { return true }
         guard errno == ENOENT else { throw failure("remove an entry", errno) }
         return false
@@ -150,6 +150,24 @@ public final class BPFMap: Sendable {
     /// the kernel waits for a grace period.
     public func set(map: BPFMap, for key: [UInt8]) throws(KernelError) {
         try set(Array(littleEndian: UInt32(bitPattern: map.descriptor.number)), for: key)
+    }
+
+    /// The number of the program in a slot of a prog array; nil when it is empty.
+    public func program(at index: UInt32) throws(KernelError) -> UInt32? {
+        var id: UInt32 = 0
+        var key = index
+        guard bpf_map_lookup_elem(descriptor.number, &key, &id) != 0 else { return id }
+        guard errno == ENOENT else { throw failure("look up a slot", errno) }
+        return nil
+    }
+
+    /// The slots of a prog array that hold a program, ascending.
+    public func occupiedSlots(_ slots: ClosedRange<UInt32>) throws(KernelError) -> [Int] {
+        var occupied: [Int] = []
+        for slot in slots where try program(at: slot) != nil {
+            occupied.append(Int(slot))
+        }
+        return occupied
     }
 
     /// Empties a slot of a prog array; false when it was empty.
@@ -179,14 +197,13 @@ extension BPFMap {
         return MapInformation(
             id: raw.id, type: MapType(rawValue: raw.type), keySize: Int(raw.key_size), valueSize: Int(raw.value_size),
             maxEntries: Int(raw.max_entries), flags: raw.map_flags, name: text(of: raw.name), btfID: raw.btf_id,
-            btfKeyTypeID: raw.btf_key_type_id, btfValueTypeID: raw.btf_value_type_id,
-            frozen: try isFrozen(descriptor, object: object))
+            btfKeyTypeID: raw.btf_key_type_id, btfValueTypeID: raw.btf_value_type_id)
     }
 
-    /// Only /proc tells it (kernel/bpf/syscall.c, bpf_map_show_fdinfo).
-    private static func isFrozen(_ descriptor: BPFDescriptor, object: String) throws(KernelError) -> Bool {
+    /// Whether user space can no longer write to it. Only /proc tells it (kernel/bpf/syscall.c, bpf_map_show_fdinfo).
+    public func isFrozen() throws(KernelError) -> Bool {
         let path = "/proc/self/fdinfo/\(descriptor.number)"
-        let file = try check(open(path, O_RDONLY | O_CLOEXEC), "read information of", object)
+        let file = try check(open(path, O_RDONLY | O_CLOEXEC), "read information of", information.name)
         defer { close(file) }
         var size = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in

@@ -46,6 +46,15 @@ public final class BPFProgram: Sendable {
         try BPF.pin(descriptor, at: path)
     }
 
+    /// The number by which any process can find the program while it exists.
+    public var id: UInt32 {
+        get throws(KernelError) {
+            var raw = bpf_prog_info()
+            try readInformation(of: descriptor, into: &raw, object: "descriptor \(descriptor.number)")
+            return raw.id
+        }
+    }
+
     /// What the kernel knows of it now.
     public var information: ProgramInformation {
         get throws(KernelError) {

@@ -25,6 +25,7 @@ public struct ClsactFilter: Sendable, Hashable {
     /// Attaches a program of type `sched_cls`; one that is attached already is replaced in one step. The qdisc is made
     /// when it is missing.
     public func attach(_ program: BPFProgram) throws(KernelError) {
+        FaultPoint.pass()
         var hook = hook(direction.attachPoint)
         var options = options
         options.prog_fd = program.descriptor.number
@@ -34,6 +35,13 @@ public struct ClsactFilter: Sendable, Hashable {
             return created == 0 || created == -EEXIST ? bpf_tc_attach(&hook, &options) : created
         }
         guard result == 0 else { throw failure("attach by clsact \(direction) to", -result, messages) }
+    }
+
+    /// Whether it is there, whatever program it has.
+    public var isAttached: Bool {
+        var hook = hook(direction.attachPoint)
+        var options = options
+        return LibBPFMessages.capture { bpf_tc_query(&hook, &options) }.0 == 0
     }
 
     /// Takes the filter off. The qdisc goes too, when it has no filter left in either direction. Not attached, or the

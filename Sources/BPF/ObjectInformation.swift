@@ -20,6 +20,7 @@ func text<Characters>(of characters: Characters) -> String {
 
 /// BPF_OBJ_PIN.
 func pin(_ descriptor: BPFDescriptor, at path: String) throws(KernelError) {
+    FaultPoint.pass()
     try check(bpf_obj_pin(descriptor.number, path), "pin", path)
 }
 

@@ -2,7 +2,7 @@
 import CLibBPF
 
 /// A kind of map (`enum bpf_map_type`). A structure, for the kernel may know kinds that this list lacks.
-public struct MapType: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+public struct MapType: RawRepresentable, Sendable, Hashable, Codable, CustomStringConvertible {
     public let rawValue: UInt32
 
     public init(rawValue: UInt32) {

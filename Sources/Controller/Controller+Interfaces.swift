@@ -72,8 +72,9 @@ extension Controller {
         let index = Int(interface.index)
         guard await !dataplane.isOwn(interface) else { return }
         guard forLink || model.interfaces[index]?.interface != interface else { return }
-        var record = InterfaceRecord(interface: interface, peerAddress: nil)
-        if forLink || model.link(at: .interface(interface.name)) != nil || model.attachments[index] != nil {
+        var record = InterfaceRecord(interface: interface, device: await dataplane.device(of: interface))
+        let isConcerned = record.names.contains { model.isConcerned(interface: $0) }
+        if forLink || isConcerned || model.attachments[index] != nil {
             do {
                 record.peerAddress = try await dataplane.peerAddress(of: interface)
             } catch {
@@ -97,7 +98,8 @@ extension Controller {
         _ index: Int, _ planning: (inout Model, inout Plan) throws(HoverError) -> Void
     ) async {
         do {
-            try await change(planning)
+            let name = model.interfaces[index]?.interface.name ?? "\(index)"
+            try await change(ChangeNote(author: "kernel", summary: "interface \(name) changed"), planning)
         } catch {
             logger.warning("interface \(index) changed, and its links could not follow: \(error)")
         }

@@ -39,7 +39,8 @@ extension Controller {
             for end in [from, to] where end.node.hasPrefix("i:") {
                 try await self.refreshInterface(named: String(end.node.dropFirst(2)))
             }
-            let link = try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+            let link = try await self.change("link \(from.text) to \(to.text)") {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
                 let link = try model.resolve(from: from, to: to, hook: hook, number: self.nextLinkNumber)
                 try model.planCreation(of: link, in: &plan)
                 return link
@@ -64,7 +65,8 @@ extension Controller {
     /// - Throws: `.notFound`.
     public func deleteLink(_ id: String) async throws(HoverError) {
         try await exclusively { () async throws(HoverError) in
-            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+            try await self.change("delete link \(id)") {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
                 try model.planDeletion(ofLink: id, in: &plan)
             }
         }
@@ -74,10 +76,10 @@ extension Controller {
 extension Model {
     /// What a request for a link means.
     func resolve(
-        from: EndpointRequest, to: EndpointRequest, hook: LinkHook? = nil, number: Int
+        from: EndpointRequest, to: EndpointRequest, hook: LinkHook? = nil, number: Int, mayCome: Bool = false
     ) throws(HoverError) -> LinkRecord {
-        let first = try resolve(end: from)
-        let second = try resolve(end: to, besides: first)
+        let first = try resolve(end: from, mayCome: mayCome)
+        let second = try resolve(end: to, besides: first, mayCome: mayCome)
         if case .interface = first, case .interface = second {
             throw HoverError(.invalid, "\(first) and \(second) are both interfaces: a link has a module on one side")
         }

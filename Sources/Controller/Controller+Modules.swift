@@ -3,6 +3,7 @@
 import Dataplane
 import Foundation
 import ModuleCompiler
+import TypedValue
 
 extension Controller {
     /// All modules in the order of their creation, then the Linux bridges.
@@ -41,33 +42,43 @@ extension Controller {
     ///   `.invalid` for anything else in the specification, `.kernel`.
     public func createModule(_ specification: ModuleSpecification) async throws(HoverError) -> ModuleState {
         try specification.check()
-        let code = try await compile(specification)
+        let code = try await compile(specification.code, counters: specification.counters)
         return try await exclusively { () async throws(HoverError) in
             try await self.refreshInterfaces(of: specification.placements)
-            let isPolicy = specification.kind == .policy
-            let tags = isPolicy ? try self.model.resolve(tags: specification.tags) : specification.tags
-            var module = ModuleRecord(
-                id: "m:" + UUID().uuidString.lowercased(), number: try self.freeNumber(), name: specification.name,
-                kind: specification.kind, tags: tags, source: code.source, warnings: code.warnings,
-                config: specification.config, maxPort: specification.maxPorts,
-                ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [],
-                unfitForXDP: code.unfitForXDP)
-            let image = ModuleImage(
-                object: code.object, xdpObject: code.xdpObject, number: module.number, isPolicy: isPolicy,
-                maxPort: module.maxPort,
-                config: module.config)
-            self.nextNumber = module.number + 1
-            module.placements = try self.resolve(specification.placements, of: module)
-            try await self.change { [module] (model: inout Model, plan: inout Plan) throws(HoverError) in
-                try model.planCreation(of: module, image: image, in: &plan)
+            let held = self.store.hold(code.stored)
+            defer { self.store.letGo([held]) }
+            let number = try self.freeNumber()
+            let module = try await self.change("create module \(specification.name)") {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try self.planCreation(specification, code, held, number, in: &model, &plan)
             }
+            self.nextNumber = number + 1
             return try await self.state(of: self.model.modules[module.id] ?? module)
         }
     }
 
-    /// Changes a module's display name, tags and placements; nil leaves them.
+    /// Plans a module, and gives its placements numbers.
+    func planCreation(
+        _ specification: ModuleSpecification, _ code: CompiledCode, _ codeID: String, _ number: UInt32,
+        in model: inout Model, _ plan: inout Plan
+    ) throws(HoverError) -> ModuleRecord {
+        let isPolicy = specification.kind == .policy
+        var module = ModuleRecord(
+            id: "m:" + UUID().uuidString.lowercased(), number: number, name: specification.name,
+            kind: specification.kind, tags: isPolicy ? try model.resolve(tags: specification.tags) : specification.tags,
+            code: codeID, hasCounters: specification.counters, source: code.stored.source,
+            warnings: code.stored.warnings, config: specification.config, maxPort: specification.maxPorts,
+            ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [],
+            unfitForXDP: code.unfitForXDP)
+        module.placements = try resolve(specification.placements, of: module, in: model)
+        try model.planCreation(of: module, in: &plan)
+        return module
+    }
+
+    /// Changes a module's display name, tags, placements and configuration; nil leaves them.
     public func updateModule(
-        _ reference: String, name: String?, tags: [String]?, placements: [PlacementRequest]? = nil
+        _ reference: String, name: String?, tags: [String]?, placements: [PlacementRequest]? = nil,
+        config: [String: TypedValue]? = nil
     ) async throws(HoverError) -> ModuleState {
         try await exclusively { () async throws(HoverError) in
             try await self.refreshInterfaces(of: placements ?? [])
@@ -75,16 +86,42 @@ extension Controller {
             if let name {
                 try ModuleSpecification.check(name: name)
             }
-            var updated = module
-            updated.name = name ?? module.name
-            if let tags {
-                updated.tags = module.kind == .policy ? try self.model.resolve(tags: tags) : tags
-            }
-            if let placements {
-                updated.placements = try self.resolve(placements, of: module)
-            }
-            try await self.change { [updated] (model: inout Model, plan: inout Plan) throws(HoverError) in
+            try await self.change("update module \(module.name)") {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
+                var updated = module
+                updated.name = name ?? module.name
+                if let tags {
+                    updated.tags = module.kind == .policy ? try model.resolve(tags: tags) : tags
+                }
+                if let placements {
+                    updated.placements = try self.resolve(placements, of: module, in: model)
+                }
+                if let config, config != module.config {
+                    updated.config = config
+                    updated.generation += 1
+                }
                 try model.planUpdate(of: module, to: updated, in: &plan)
+            }
+            return try await self.state(of: self.model.modules[module.id] ?? module)
+        }
+    }
+
+    /// Exchanges a module's code while packets go through it. Tables whose types agree are taken over with their entries;
+    /// each packet meets the old code or the new one, wholly.
+    ///
+    /// - Throws: `.object` for a table that the new code would read otherwise, with what differs; as `createModule`.
+    public func replaceCode(
+        of reference: String, with code: ModuleSpecification.Code
+    ) async throws(HoverError) -> ModuleState {
+        let hasCounters = try writable(reference).hasCounters
+        let compiled = try await compile(code, counters: hasCounters)
+        return try await exclusively { () async throws(HoverError) in
+            let held = self.store.hold(compiled.stored)
+            defer { self.store.letGo([held]) }
+            let module = try self.writable(reference)
+            try await self.change("replace the code of module \(module.name)") {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try model.planReplacement(of: module.id, compiled, held, in: &plan)
             }
             return try await self.state(of: self.model.modules[module.id] ?? module)
         }
@@ -94,7 +131,8 @@ extension Controller {
     public func deleteModule(_ reference: String) async throws(HoverError) {
         try await exclusively { () async throws(HoverError) in
             let module = try self.writable(reference)
-            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+            try await self.change("delete module \(module.name)") {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
                 try model.planDeletion(of: module, in: &plan)
             }
         }
@@ -115,46 +153,51 @@ extension Controller {
                     "module \(module.id) has all its \(module.maxPort) ports: create it with more (max_ports)"
                 )
             }
-            try await self.change { (model: inout Model, plan: inout Plan) throws(HoverError) in
+            try await self.change("create port \(module.name):\(number)") {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
                 try model.planPort(number, ofModule: module.id, in: &plan)
             }
             return PortState(number: number, peer: nil, rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0)
         }
     }
 
-    private func refreshInterfaces(of requests: [PlacementRequest]) async throws(HoverError) {
+    func refreshInterfaces(of requests: [PlacementRequest]) async throws(HoverError) {
         for request in requests where request.end.node.hasPrefix("i:") {
             try await refreshInterface(named: String(request.end.node.dropFirst(2)))
         }
     }
 
-    private func resolve(
-        _ requests: [PlacementRequest], of module: ModuleRecord
+    func resolve(
+        _ requests: [PlacementRequest], of module: ModuleRecord, in model: Model
     ) throws(HoverError) -> [PlacementRecord] {
         let placements = try model.resolve(placements: requests, of: module, number: nextPlacementNumber)
         nextPlacementNumber += placements.count
         return placements
     }
 
-    private func compile(
-        _ specification: ModuleSpecification
-    ) async throws(HoverError) -> ModuleCode {
-        switch specification.code {
+    func compile(
+        _ code: ModuleSpecification.Code, counters: Bool
+    ) async throws(HoverError) -> CompiledCode {
+        switch code {
         case .object(let object):
-            guard specification.counters else {
+            guard counters else {
                 throw HoverError(
                     .invalid,
                     "counters is false, and an object counts as it was compiled: use -DHOVER_NO_COUNTERS there")
             }
-            return ModuleCode(object: object, warnings: "", unfitForXDP: "it was uploaded as an object for tc")
+            return CompiledCode(
+                stored: StoredCode(objects: ModuleObjects(tc: object), warnings: ""),
+                unfitForXDP: "it was uploaded as an object for tc")
         case .source(let source, let file):
-            let macros = specification.counters ? [] : ["HOVER_NO_COUNTERS"]
+            let macros = counters ? [] : ["HOVER_NO_COUNTERS"]
             async let atXDP = compile(source, file: file, defining: macros + ["HOVER_XDP"])
             do throws(CompileError) {
                 let compiled = try await compile(source, file: file, defining: macros).get()
-                var code = ModuleCode(object: compiled.object, source: source, warnings: compiled.output)
+                var code = CompiledCode(
+                    stored: StoredCode(
+                        objects: ModuleObjects(tc: compiled.object), source: source, warnings: compiled.output))
                 switch await atXDP {
-                case .success(let compiled): code.xdpObject = compiled.object
+                case .success(let compiled): code.stored.objects.xdp = compiled.object
                 case .failure(let error): code.unfitForXDP = error.message
                 }
                 return code
@@ -176,7 +219,7 @@ extension Controller {
 
     /// The number of the next module: one of the 65,535 places in the table by which packets enter modules
     /// (`hover_entries`). As long as numbers go up, they give the order of creation.
-    private func freeNumber() throws(HoverError) -> UInt32 {
+    func freeNumber() throws(HoverError) -> UInt32 {
         let taken = Set(model.modules.values.map(\.number))
         guard taken.count < 65_535 else {
             throw HoverError(.conflict, "there are 65,535 modules already, and there can be no more: delete some")
@@ -205,7 +248,7 @@ extension Controller {
         }
     }
 
-    private func state(of module: ModuleRecord) async throws(HoverError) -> ModuleState {
+    func state(of module: ModuleRecord) async throws(HoverError) -> ModuleState {
         let count: ModuleCount
         do throws(DataplaneError) {
             count = try await dataplane.counters(ofModule: module.id)
@@ -224,7 +267,8 @@ extension Controller {
             placements: module.placements, ports: ports,
             drops: Dictionary(uniqueKeysWithValues: count.drops.map { ($0.key.name, $0.value) }),
             config: module.config, number: module.number, warnings: module.warnings, source: module.source,
-            packetIns: count.packetIns, copies: count.copies, unfitForXDP: module.unfitForXDP)
+            packetIns: count.packetIns, copies: count.copies, unfitForXDP: module.unfitForXDP, code: module.code,
+            generation: module.generation)
     }
 
     private func peer(of end: Endpoint) -> Endpoint? {
@@ -234,11 +278,8 @@ extension Controller {
 }
 
 /// What a module is loaded from, compiled.
-private struct ModuleCode {
-    var object: [UInt8]
-    var xdpObject: [UInt8]?
-    var source: String?
-    var warnings: String
+struct CompiledCode: Sendable {
+    var stored: StoredCode
     var unfitForXDP: String?
 }
 

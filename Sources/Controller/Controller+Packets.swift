@@ -98,7 +98,8 @@ extension Controller {
         } catch {
             throw HoverError(error)
         }
-        return try await self.change { [updated] (model: inout Model, plan: inout Plan) throws(HoverError) in
+        return try await self.change("update the slow path of module \(module.name)") {
+            [updated] (model: inout Model, plan: inout Plan) throws(HoverError) in
             model.set(.module(module.id, updated), in: &plan)
             return updated
         }

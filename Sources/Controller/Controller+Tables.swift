@@ -59,9 +59,30 @@ extension Controller {
         for value in entry.values {
             try check(value, size: table.valueSize, "value", of: table)
         }
-        try await translating { () async throws(DataplaneError) in
-            try await self.dataplane.setEntry(entry.key, to: entry.values, of: table, ofModule: module)
+        let stored = StoredEntry(
+            module: module, table: table.name, key: entry.key, value: Array(entry.values.joined()))
+        let before = try await store.value(entry.key, of: table.name, ofModule: module)
+        try await store.note(stored)
+        do throws(HoverError) {
+            try await translating { () async throws(DataplaneError) in
+                try await self.dataplane.setEntry(entry.key, to: entry.values, of: table, ofModule: module)
+            }
+        } catch {
+            try await putBack(before, stored)
+            throw error
         }
+        try await store.settle(stored)
+    }
+
+    /// The kernel did not take an entry: the store has again what it had.
+    private func putBack(_ value: [UInt8]?, _ entry: StoredEntry) async throws(HoverError) {
+        guard let value else {
+            return try await store.forgetEntry(entry.key, of: entry.table, ofModule: entry.module)
+        }
+        var before = entry
+        before.value = value
+        try await store.note(before)
+        try await store.settle(before)
     }
 
     /// Removes an entry.
@@ -73,6 +94,7 @@ extension Controller {
         let removed = try await translating { () async throws(DataplaneError) in
             try await self.dataplane.deleteEntry(key, of: table, ofModule: module)
         }
+        try await store.forgetEntry(key, of: table.name, ofModule: module)
         guard removed else { throw Self.noEntry(in: table) }
     }
 

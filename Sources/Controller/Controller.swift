@@ -5,13 +5,16 @@ import Logging
 import ModuleCompiler
 import Netlink
 
-/// The one writer. Every change is planned on the model as data, executed in the kernel with undo, and only then in
-/// force for who asks; changes and questions wait for each other, so nobody sees half a change.
+/// The one writer. Every change is planned on the model as data, executed in the kernel with undo, kept in the store, and
+/// only then in force for who asks; changes and questions wait for each other, so nobody sees half a change.
 public actor Controller {
-    var model = Model()
+    var model: Model
     let dataplane: Dataplane
     let compiler: ModuleCompiler
+    let store: Store
     let logger: Logger
+    /// The number of the last change that the store has.
+    var revision = 0
     /// The number of the next module.
     var nextNumber: UInt32 = 1
     /// The number of the next link.
@@ -19,16 +22,23 @@ public actor Controller {
     /// The number of the next placement.
     var nextPlacementNumber = 1
 
+    let endRequests = AsyncStream.makeStream(of: Void.self)
+
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
+    /// A controller that knows of nothing before `begin()`.
+    ///
     /// - Parameters:
-    ///   - dataplane: empty, and used by nobody else.
+    ///   - dataplane: used by nobody else.
     ///   - compiler: for modules that come as C source.
-    public init(dataplane: Dataplane, compiler: ModuleCompiler, logger: Logger) {
+    ///   - store: of what is to be there.
+    public init(dataplane: Dataplane, compiler: ModuleCompiler, store: Store, logger: Logger) {
         self.dataplane = dataplane
         self.compiler = compiler
+        self.store = store
         self.logger = logger
+        model = Model(readCode: store.readCode)
     }
 
     /// Takes in the interfaces that there are, then follows their changes until the task is cancelled.
@@ -43,18 +53,6 @@ public actor Controller {
         await exclusively { for interface in followed.initial { await self.takeIn(interface) } }
         for await events in followed.events {
             await exclusively { for event in events { await self.takeIn(event) } }
-        }
-    }
-
-    /// Removes all that Hover has in the kernel.
-    public func shutDown() async throws(HoverError) {
-        try await exclusively { () async throws(HoverError) in
-            do {
-                try await self.dataplane.clear()
-            } catch {
-                throw HoverError(.kernel, "\(error)")
-            }
-            self.model = Model()
         }
     }
 
@@ -74,37 +72,6 @@ public actor Controller {
             }
         }
         return try await body()
-    }
-
-    /// Plans a change, carries it out, and keeps it; or leaves everything as it was and throws.
-    @discardableResult
-    func change<Result: Sendable>(
-        _ planning: (inout Model, inout Plan) throws(HoverError) -> Result
-    ) async throws(HoverError) -> Result {
-        var plan = Plan()
-        do throws(HoverError) {
-            let result = try planning(&model, &plan)
-            try await execute(plan)
-            return result
-        } catch {
-            model.rollBack(plan)
-            throw error
-        }
-    }
-
-    private func execute(_ plan: Plan) async throws(HoverError) {
-        guard !plan.isEmpty else { return }
-        do throws(DataplaneError) {
-            let loaded = try await dataplane.execute(plan)
-            for (id, tables) in loaded {
-                guard var module = model.modules[id] else { continue }
-                module.tables = tables
-                var kept = Plan()
-                model.set(.module(id, module), in: &kept)
-            }
-        } catch {
-            throw HoverError(error)
-        }
     }
 }
 

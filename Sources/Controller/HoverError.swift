@@ -18,8 +18,12 @@ public struct HoverError: Error, Sendable, Hashable, CustomStringConvertible {
         case object
         /// The kernel's verifier refused the program (422).
         case verifier
+        /// It was thought for another revision (412).
+        case stale
         /// The kernel refused an operation (500).
         case kernel
+        /// The store could not be read or written (500).
+        case store
     }
 
     public var kind: Kind
@@ -29,6 +33,8 @@ public struct HoverError: Error, Sendable, Hashable, CustomStringConvertible {
     public var diagnostics: [SourceDiagnostic]
     /// Clang's output as printed, or the verifier's log.
     public var log: String?
+    /// The member of a manifest that is at fault, like `/modules/3/config` (RFC 6901).
+    public var pointer: String?
 
     public init(_ kind: Kind, _ message: String, diagnostics: [SourceDiagnostic] = [], log: String? = nil) {
         self.kind = kind
@@ -38,6 +44,22 @@ public struct HoverError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String { message }
+
+    /// The same, about a member of a manifest.
+    func at(_ pointer: String) -> HoverError {
+        var error = self
+        error.pointer = pointer + (self.pointer ?? "")
+        return error
+    }
+}
+
+/// Runs `body`; what it throws is about a member of a manifest.
+func inManifest<Result>(_ pointer: String, _ body: () throws(HoverError) -> Result) throws(HoverError) -> Result {
+    do throws(HoverError) {
+        return try body()
+    } catch {
+        throw error.at(pointer)
+    }
 }
 
 /// A message about a place in a module's source.

@@ -11,7 +11,8 @@ extension Model {
         switch edge {
         case .link(let id, let reversed):
             guard let link = links[id] else { return nil }
-            return reversed ? (link.to.node, link.from.node) : (link.from.node, link.to.node)
+            let (from, to) = (named(link.from).node, named(link.to).node)
+            return reversed ? (to, from) : (from, to)
         case .member(let index, let direction):
             guard let record = interfaces[index], let bridge = bridge(of: record) else { return nil }
             let member = "i:" + record.interface.name
@@ -69,12 +70,14 @@ extension Model {
         }
     }
 
-    /// Plans the chain that an edge should have now: its policies' programs are loaded and wired from the far end, and
-    /// the one change of the slot at its head puts all of it in force at once.
+    /// Plans the chain that an edge should have now. Where its policies are others, all of them get new places, and the
+    /// one change of the slot at the chain's head puts all of it in force at once.
     mutating func planChain(of edge: Edge, in plan: inout Plan) throws(HoverError) {
         let old = chains[edge]
         guard let (head, terminal) = try slotAndTerminal(of: edge) else {
-            planUnchain(edge, old, in: &plan)
+            if old != nil {
+                set(.chain(edge, nil), in: &plan)
+            }
             return
         }
         let wanted = policies(on: edge)
@@ -90,67 +93,37 @@ extension Model {
             return
         }
         planInterfaces(head: head, terminal: terminal, in: &plan)
-        if isAtXDP(head) {
-            // Before their places are loaded, which then are at both hooks.
-            for applied in wanted {
-                try planModuleAtXDP(applied.policy, in: &plan)
-            }
-        }
-        let chain = Chain(head: head, hops: try planHops(wanted, in: &plan), terminal: terminal)
+        let chain = Chain(head: head, hops: try planHops(wanted, on: edge, in: plan), terminal: terminal)
+        set(.chain(edge, chain), in: &plan)
         try planXDP(behind: chain, in: &plan)
         if case .xdp(let index) = head, case .link(let id, _) = edge {
             planXDPHook(index, links[id]?.hook?.mode, in: &plan)
         }
-        for (slot, target) in chain.ways.dropLast() {
-            plan.actions.append(.wire(slot, to: target, before: nil))
-        }
-        // What is taken over leads on until then: an interface's packets are never without its policies.
-        let before = self.edge(at: head).flatMap { chains[$0]?.first }
-        plan.actions.append(.wire(head, to: chain.first, before: before))
-        if let old, old.head != head, isPresent(old.head), self.edge(at: old.head) == edge {
-            // From one hook to the other.
-            plan.actions.append(.wire(old.head, to: nil, before: old.first))
-        }
-        plan.releases += (old?.hops ?? []).map { .hop($0) }
-        set(.chain(edge, chain), in: &plan)
     }
 
-    private mutating func planUnchain(_ edge: Edge, _ old: Chain?, in plan: inout Plan) {
-        guard let old else { return }
-        if isPresent(old.head), self.edge(at: old.head) == edge {
-            plan.actions.append(.wire(old.head, to: nil, before: old.first))
-        }
-        plan.releases += old.hops.map { .hop($0) }
-        set(.chain(edge, nil), in: &plan)
-    }
-
-    /// A slot of an interface that vanished went with its programs.
-    private func isPresent(_ slot: Slot) -> Bool {
-        switch slot {
-        case .port(let module, _), .hop(let module, _): modules[module] != nil
-        case .ingress(let index), .egress(let index): attachments[index] != nil
-        case .xdp(let index): attachments[index]?.hasXDP ?? false
-        }
-    }
-
+    /// Places of their own, so that the old ones lead on until the new ones are in force; `hopsInForce` has those that a
+    /// `hoverd` before this one made.
     private func planHops(
-        _ wanted: [AppliedPolicy], in plan: inout Plan
+        _ wanted: [AppliedPolicy], on edge: Edge, in plan: Plan
     ) throws(HoverError) -> [Hop] {
+        if let known = hopsInForce[edge],
+            known.elementsEqual(wanted, by: { $0.policy == $1.policy && $0.handler == $1.handler })
+        {
+            return known
+        }
         var hops: [Hop] = []
         for applied in wanted {
-            guard let instance = freeHop(of: applied.policy, in: plan) else {
+            guard let instance = freeHop(of: applied.policy, besides: hops, in: plan) else {
                 throw HoverError(
                     .conflict,
                     "policy \(applied.policy) would lie in more than \(ModuleImage.maxHops) places: give it fewer tags")
             }
-            let hop = Hop(policy: applied.policy, handler: applied.handler, instance: instance)
-            plan.actions.append(.loadHop(hop))
-            hops.append(hop)
+            hops.append(Hop(policy: applied.policy, handler: applied.handler, instance: instance))
         }
         return hops
     }
 
-    /// Loads the programs of the interfaces that a chain begins and ends at, and hooks the one that it begins at.
+    /// The programs of the interfaces that a chain begins and ends at, and the hook of the one that it begins at.
     private mutating func planInterfaces(head: Slot, terminal: Target, in plan: inout Plan) {
         switch head {
         case .ingress(let index): planHook(index, .ingress, in: &plan)
@@ -168,31 +141,27 @@ extension Model {
     private mutating func planAttachment(_ index: Int, in plan: inout Plan) {
         guard attachments[index] == nil else { return }
         let peer = interfaces[index]?.peerAddress
-        plan.actions.append(.attach(interface: index, peer: peer))
         set(.attachment(index, Attachment(peer: peer, hooks: [])), in: &plan)
     }
 
     private mutating func planHook(_ index: Int, _ direction: HookDirection, in plan: inout Plan) {
         planAttachment(index, in: &plan)
         guard var attachment = attachments[index], !attachment.hooks.contains(direction) else { return }
-        plan.actions.append(.hook(interface: index, direction))
         attachment.hooks.insert(direction)
         set(.attachment(index, attachment), in: &plan)
     }
 
-    /// Removes the programs of an interface that no chain needs any more, or the hooks that no chain begins at.
+    /// Takes from an interface the programs that no chain needs any more, or the hooks that no chain begins at.
     mutating func planDetachment(of index: Int, in plan: inout Plan) {
         guard var attachment = attachments[index] else { return }
         let linked = interfaces[index].flatMap { linkAt(interface: $0) } != nil
         let concerned = [HookDirection.ingress, .egress].contains { chains[.member(interface: index, $0)] != nil }
         guard linked || concerned else {
-            plan.releases.append(.interface(index))
             set(.attachment(index, nil), in: &plan)
             return
         }
         let xdp = self.edge(at: .xdp(interface: index)) != nil
         if attachment.isHookedAtXDP, !xdp {
-            plan.releases.append(.xdpHook(interface: index))
             attachment.isHookedAtXDP = false
             set(.attachment(index, attachment), in: &plan)
         }
@@ -200,7 +169,6 @@ extension Model {
             (HookDirection.ingress, Slot.ingress(interface: index)), (.egress, .egress(interface: index)),
         ]
         where attachment.hooks.contains(direction) && self.edge(at: slot) == nil && !(xdp && direction == .ingress) {
-            plan.releases.append(.hook(interface: index, direction))
             attachment.hooks.remove(direction)
             set(.attachment(index, attachment), in: &plan)
         }

@@ -15,14 +15,20 @@ extension Model {
         }
         planPeer(of: record, in: &plan)
         try planChainsAround(record, in: &plan)
+        // Another address: links that name the old one wait for it now.
+        for name in old?.names ?? [] where !record.names.contains(name) {
+            for id in links(of: "i:" + name) {
+                if let link = links[id] {
+                    try planChains(of: link, in: &plan)
+                }
+            }
+        }
     }
 
     /// Takes in that an interface is gone. Its links stay, pending, for an interface of the same name.
     mutating func planAbsence(of index: Int, in plan: inout Plan) throws(HoverError) {
         guard let old = interfaces[index] else { return }
         if attachments[index] != nil {
-            // First, or slots of a device that is gone would be wired.
-            plan.releases.append(.interface(index))
             set(.attachment(index, nil), in: &plan)
         }
         set(.interface(index, nil), in: &plan)
@@ -43,12 +49,6 @@ extension Model {
     /// A veth whose peer moved between network namespaces, or has another address, needs another way out.
     private mutating func planPeer(of record: InterfaceRecord, in plan: inout Plan) {
         guard var attachment = attachments[record.index], attachment.peer != record.peerAddress else { return }
-        let exit = Target.exit(interface: record.index)
-        let slots = links(of: "i:" + record.interface.name).flatMap { id in
-            [false, true].compactMap { chains[.link(id, reversed: $0)] }.filter { $0.terminal == exit }.map(\.last)
-        }
-        plan.actions.append(
-            .replaceExit(interface: record.index, peer: record.peerAddress, before: attachment.peer, slots: slots))
         attachment.peer = record.peerAddress
         set(.attachment(record.index, attachment), in: &plan)
     }

@@ -5,11 +5,15 @@ import Dataplane
 extension Model {
     /// Finds what one end of a new link means, and checks that it is free.
     ///
-    /// - Parameter other: the link's other end, which a free port must not be.
-    func resolve(end request: EndpointRequest, besides other: Endpoint? = nil) throws(HoverError) -> Endpoint {
+    /// - Parameters:
+    ///   - other: the link's other end, which a free port must not be.
+    ///   - mayCome: whether an interface need not be there yet.
+    func resolve(
+        end request: EndpointRequest, besides other: Endpoint? = nil, mayCome: Bool = false
+    ) throws(HoverError) -> Endpoint {
         let end =
             request.node.hasPrefix("i:")
-            ? try resolve(interface: String(request.node.dropFirst(2)), port: request.port)
+            ? try resolve(interface: String(request.node.dropFirst(2)), port: request.port, mayCome: mayCome)
             : try resolve(port: request.port, of: resolve(module: request.node), besides: other)
         if let link = link(at: end) {
             throw HoverError(
@@ -18,11 +22,14 @@ extension Model {
         return end
     }
 
-    private func resolve(interface name: String, port: Int?) throws(HoverError) -> Endpoint {
+    private func resolve(interface name: String, port: Int?, mayCome: Bool) throws(HoverError) -> Endpoint {
         guard port == nil else {
             throw HoverError(.invalid, "interface \(name) has no ports: leave the port out")
         }
         guard let record = interface(named: name) else {
+            if mayCome {
+                return .interface(try Self.check(interfaceName: name))
+            }
             throw HoverError(.notFound, "there is no interface \(name): `ip link` lists them")
         }
         if let bridge = bridge(of: record) {
@@ -32,6 +39,16 @@ extension Model {
                     + "(ip link set \(name) nomaster)")
         }
         return .interface(name)
+    }
+
+    /// What an interface can be called (`dev_valid_name`, net/core/dev.c), or `mac=…` and `path=…`.
+    private static func check(interfaceName name: String) throws(HoverError) -> String {
+        guard !name.hasPrefix("mac="), !name.hasPrefix("path=") else { return name }
+        guard !name.isEmpty, name.utf8.count < 16, !name.contains(where: { $0 == "/" || $0 == ":" || $0.isWhitespace })
+        else {
+            throw HoverError(.invalid, "\(name) cannot be an interface's name: 1 to 15 bytes without / : or spaces")
+        }
+        return name
     }
 
     private func resolve(
@@ -93,10 +110,9 @@ extension Model {
         }
     }
 
-    /// Loads the program of a port that has none yet.
+    /// Gives a module a port that it has not yet.
     mutating func planPort(_ number: Int, ofModule id: String, in plan: inout Plan) throws(HoverError) {
         guard var module = modules[id], !module.ports.contains(number) else { return }
-        plan.actions.append(.loadPort(module: id, number: number))
         module.ports = (module.ports + [number]).sorted()
         set(.module(id, module), in: &plan)
     }

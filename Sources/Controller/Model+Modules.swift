@@ -32,11 +32,7 @@ extension Model {
         return resolved
     }
 
-    mutating func planCreation(of module: ModuleRecord, image: ModuleImage, in plan: inout Plan) throws(HoverError) {
-        plan.actions.append(.loadModule(module.id, image))
-        for number in module.ports {
-            plan.actions.append(.loadPort(module: module.id, number: number))
-        }
+    mutating func planCreation(of module: ModuleRecord, in plan: inout Plan) throws(HoverError) {
         set(.module(module.id, module), in: &plan)
         try planEdges(around: module.tags, in: &plan)
         try planEdges(at: module.placements, in: &plan)
@@ -52,6 +48,26 @@ extension Model {
         planStay(of: neighbours, nextTo: module.id, in: &plan)
         try planEdges(around: Set(updated.tags).symmetricDifference(module.tags).sorted(), in: &plan)
         try planEdges(at: Set(updated.placements).symmetricDifference(module.placements), in: &plan)
+    }
+
+    /// Plans other code for a module.
+    mutating func planReplacement(
+        of id: String, _ code: CompiledCode, _ codeID: String, in plan: inout Plan
+    ) throws(HoverError) {
+        guard var module = modules[id] else { return }
+        if module.isAtXDP, let obstacle = code.unfitForXDP {
+            throw HoverError(
+                .conflict,
+                "module \(module.name) is in a chain at xdp, and the new code cannot run there (\(obstacle)): link it at "
+                    + "tc first")
+        }
+        guard codeID != module.code else { return }
+        module.code = codeID
+        module.generation += 1
+        module.source = code.stored.source
+        module.warnings = code.stored.warnings
+        module.unfitForXDP = code.unfitForXDP
+        set(.module(id, module), in: &plan)
     }
 
     mutating func planDeletion(of module: ModuleRecord, in plan: inout Plan) throws(HoverError) {
@@ -74,7 +90,6 @@ extension Model {
             planForgetting(module.id, in: &plan)
         }
         set(.module(module.id, nil), in: &plan)
-        plan.releases.append(.module(module.id))
     }
 
     /// Ids of the policies that tag a module, or are placed at a port of it.

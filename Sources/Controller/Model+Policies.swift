@@ -42,7 +42,7 @@ extension Model {
         if let id = link(at: side.end), let link = links[id] {
             // What a port receives ends its link there; what an interface receives begins it.
             let begins = side.end.isInterface == (side.direction == .ingress)
-            return .link(id, reversed: (link.from == side.end) != begins)
+            return .link(id, reversed: (named(link.from) == named(side.end)) != begins)
         }
         guard case .interface(let name) = side.end, let record = interface(named: name) else { return nil }
         return .member(interface: record.index, side.direction == .ingress ? .ingress : .egress)
@@ -53,7 +53,8 @@ extension Model {
         switch edge {
         case .link(let id, let reversed):
             guard let link = links[id] else { return [] }
-            let (from, to) = reversed ? (link.to, link.from) : (link.from, link.to)
+            let (from, to) =
+                reversed ? (named(link.to), named(link.from)) : (named(link.from), named(link.to))
             return [
                 Side(end: from, direction: from.isInterface ? .ingress : .egress),
                 Side(end: to, direction: to.isInterface ? .egress : .ingress),

@@ -49,17 +49,10 @@ extension Model {
 
     mutating func planModuleAtXDP(_ id: String, in plan: inout Plan) throws(HoverError) {
         guard var module = modules[id], module.unfitForXDP == nil, !module.isAtXDP else { return }
-        let touched = chains.values.filter { $0.touches(id) }
-        plan.actions.append(
-            .loadModuleAtXDP(id, ports: module.ports, hops: touched.flatMap(\.hops).filter { $0.policy == id }))
         module.isAtXDP = true
         set(.module(id, module), in: &plan)
-        for chain in touched {
+        for chain in chains(touching: id) {
             try planXDP(behind: chain, in: &plan)
-        }
-        // The same ways as before; what is at xdp now is wired there.
-        for (slot, target) in touched.flatMap(\.ways) {
-            plan.actions.append(.wire(slot, to: target, before: target))
         }
     }
 
@@ -71,7 +64,6 @@ extension Model {
 
     private mutating func planXDPPrograms(of record: InterfaceRecord, in plan: inout Plan) {
         guard var attachment = attachments[record.index], !attachment.hasXDP else { return }
-        plan.actions.append(.loadXDP(interface: record.index, peer: vethPeer(of: record)))
         attachment.hasXDP = true
         set(.attachment(record.index, attachment), in: &plan)
     }
@@ -81,12 +73,12 @@ extension Model {
             planXDPPrograms(of: record, in: &plan)
         }
         guard var attachment = attachments[index], !attachment.isHookedAtXDP else { return }
-        plan.actions.append(.hookXDP(interface: index, mode))
         attachment.isHookedAtXDP = true
+        attachment.xdpMode = mode
         set(.attachment(index, attachment), in: &plan)
     }
 
-    private func vethPeer(of record: InterfaceRecord) -> VethPeer? {
+    func vethPeer(of record: InterfaceRecord) -> VethPeer? {
         guard record.interface.kind == "veth", let index = record.interface.peerIndex else { return nil }
         let address =
             record.peerAddress
@@ -96,19 +88,18 @@ extension Model {
 }
 
 extension Chain {
-    fileprivate func touches(_ module: String) -> Bool {
-        hops.contains { $0.policy == module } || head.module == module || terminal.module == module
-    }
+    /// The modules that it begins, goes through and ends at.
+    var modules: Set<String> { Set(hops.map(\.policy) + [head.module, terminal.module].compactMap(\.self)) }
 
     /// Each slot with what it leads to, from the far end.
-    var ways: [(Slot, Target)] {
+    var ways: [Way] {
         let slots = [head] + hops.map(\.slot)
-        return Array(zip(slots, hops.map(\.target) + [terminal]).reversed())
+        return zip(slots, hops.map(\.target) + [terminal]).map { Way(slot: $0, target: $1) }.reversed()
     }
 }
 
 extension Slot {
-    fileprivate var module: String? {
+    var module: String? {
         switch self {
         case .port(let module, _), .hop(let module, _): module
         case .ingress, .egress, .xdp: nil
@@ -117,7 +108,7 @@ extension Slot {
 }
 
 extension Target {
-    fileprivate var module: String? {
+    var module: String? {
         switch self {
         case .port(let module, _), .hop(let module, _): module
         case .exit, .continue: nil

@@ -5,6 +5,10 @@ import Dataplane
 /// All that the controller knows: what was asked for (modules, links), what is there (interfaces), and what it made of
 /// both in the kernel (chains, attachments). Pure data; planning changes it and says what to do in the kernel.
 struct Model: Sendable {
+    /// Gives the objects of a code by its name.
+    typealias CodeReader = @Sendable (String) throws(DataplaneError) -> ModuleObjects
+
+    let readCode: CodeReader
     private(set) var modules: [String: ModuleRecord] = [:]
     private(set) var links: [String: LinkRecord] = [:]
     private(set) var interfaces: [Int: InterfaceRecord] = [:]
@@ -22,6 +26,15 @@ struct Model: Sendable {
     private var interfaceNamed: [String: Int] = [:]
     private var membersOf: [Int: Set<Int>] = [:]
     private var hopsOf: [String: Set<Int>] = [:]
+    private var edgesOf: [String: Set<Edge>] = [:]
+    private var edgesInto: [Int: Set<Edge>] = [:]
+
+    /// The places that policies had when this `hoverd` began, by edge.
+    var hopsInForce: [Edge: [Hop]] = [:]
+
+    init(readCode: @escaping CodeReader) {
+        self.readCode = readCode
+    }
 
     /// Sets a row, and notes in `plan` what it was.
     mutating func set(_ record: Record, in plan: inout Plan) {
@@ -58,8 +71,8 @@ struct Model: Sendable {
                 edgeAt[old.head] = nil
             }
             new.map { edgeAt[$0.head] = edge }
-            old?.hops.forEach { hopsOf[$0.policy]?.remove($0.instance) }
-            new?.hops.forEach { _ = hopsOf[$0.policy, default: []].insert($0.instance) }
+            old.map { unindex($0, edge) }
+            new.map { index($0, edge) }
             return .chain(edge, old)
         case .attachment(let index, let new):
             return .attachment(index, attachments.exchange(index, new))
@@ -107,16 +120,44 @@ struct Model: Sendable {
         }
     }
 
+    private mutating func index(_ chain: Chain, _ edge: Edge) {
+        for hop in chain.hops {
+            hopsOf[hop.policy, default: []].insert(hop.instance)
+        }
+        for module in chain.modules {
+            edgesOf[module, default: []].insert(edge)
+        }
+        if case .exit(let index) = chain.terminal {
+            edgesInto[index, default: []].insert(edge)
+        }
+    }
+
+    private mutating func unindex(_ chain: Chain, _ edge: Edge) {
+        for hop in chain.hops {
+            hopsOf.remove(hop.instance, at: hop.policy)
+        }
+        for module in chain.modules {
+            edgesOf.remove(edge, at: module)
+        }
+        if case .exit(let index) = chain.terminal {
+            edgesInto.remove(edge, at: index)
+        }
+    }
+
     private mutating func index(_ record: InterfaceRecord) {
         interfaceNamed[record.interface.name] = record.index
+        // Of several with one address, a bridge and its members for example, the first.
+        for name in record.names.dropFirst() where (interfaceNamed[name] ?? .max) > record.index {
+            interfaceNamed[name] = record.index
+        }
         if let master = record.interface.masterIndex {
             membersOf[Int(master), default: []].insert(record.index)
         }
     }
 
     private mutating func unindex(_ record: InterfaceRecord) {
-        if interfaceNamed[record.interface.name] == record.index {
-            interfaceNamed[record.interface.name] = nil
+        for name in record.names where interfaceNamed[name] == record.index {
+            interfaceNamed[name] = nil
         }
         if let master = record.interface.masterIndex {
             membersOf.remove(record.index, at: Int(master))
@@ -128,11 +169,25 @@ extension Model {
     /// Ids of the modules with a display name.
     func modules(named name: String) -> Set<String> { namesakes[name] ?? [] }
 
-    /// The id of the link that uses an end.
-    func link(at end: Endpoint) -> String? { linkAt[end] }
+    /// The id of the link that uses an end, whatever it calls the interface.
+    func link(at end: Endpoint) -> String? {
+        if let link = linkAt[end] { return link }
+        guard case .interface(let name) = end, let record = interface(named: name) else { return nil }
+        return record.names.lazy.compactMap { self.linkAt[.interface($0)] }.first
+    }
 
     /// Ids of the links of a module (`m:…`) or interface (`i:…`).
-    func links(of node: String) -> Set<String> { linksOf[node] ?? [] }
+    func links(of node: String) -> Set<String> {
+        let links = linksOf[node] ?? []
+        guard node.hasPrefix("i:"), let record = interface(named: String(node.dropFirst(2))) else { return links }
+        return record.names.reduce(into: links) { $0.formUnion(linksOf["i:" + $1] ?? []) }
+    }
+
+    /// An end by the present name of its interface, which tags and placements are about.
+    func named(_ end: Endpoint) -> Endpoint {
+        guard case .interface(let name) = end, let record = interface(named: name) else { return end }
+        return .interface(record.interface.name)
+    }
 
     /// Ids of the policies that tag a node.
     func policies(tagging node: String) -> Set<String> { policiesOf[node] ?? [] }
@@ -162,12 +217,22 @@ extension Model {
         return bridge
     }
 
+    /// The chains that begin at a module, go through it, or end at it.
+    func chains(touching module: String) -> [Chain] { edges(touching: module).compactMap { chains[$0] } }
+
+    /// Their edges.
+    func edges(touching module: String) -> Set<Edge> { edgesOf[module] ?? [] }
+
+    /// The edges whose chains leave by an interface.
+    func edges(into interface: Int) -> Set<Edge> { edgesInto[interface] ?? [] }
+
     /// The lowest number that no place of a policy has, nor has until `plan` is carried out; nil when the policy lies
     /// everywhere it can.
-    func freeHop(of policy: String, in plan: Plan) -> Int? {
+    func freeHop(of policy: String, besides hops: [Hop], in plan: Plan) -> Int? {
         var taken = hopsOf[policy] ?? []
-        for case .hop(let hop) in plan.releases where hop.policy == policy {
-            taken.insert(hop.instance)
+        taken.formUnion((hops + hopsInForce.values.joined()).filter { $0.policy == policy }.map(\.instance))
+        for case .chain(_, let old) in plan.before {
+            taken.formUnion((old?.hops ?? []).filter { $0.policy == policy }.map(\.instance))
         }
         guard taken.count < ModuleImage.maxHops else { return nil }
         return (1...ModuleImage.maxHops).first { !taken.contains($0) }

@@ -3,7 +3,7 @@
 import Dataplane
 
 /// Which way packets go at a port or an interface.
-public enum Direction: String, Sendable, Hashable, CaseIterable {
+public enum Direction: String, Sendable, Hashable, CaseIterable, Codable {
     /// Towards the module's port; received by the interface.
     case ingress
     /// Leaving by the port, or by the interface.
@@ -14,7 +14,7 @@ public enum Direction: String, Sendable, Hashable, CaseIterable {
 }
 
 /// One direction at a port or an interface.
-public struct Side: Sendable, Hashable, CustomStringConvertible {
+public struct Side: Sendable, Hashable, Codable, CustomStringConvertible {
     public var end: Endpoint
     public var direction: Direction
 
@@ -23,7 +23,7 @@ public struct Side: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Where a policy is put among those that lie on the same direction of an edge: first is what packets meet first.
-public enum Position: Sendable, Hashable {
+public enum Position: Sendable, Hashable, Codable {
     case first
     case last
     /// Directly before another policy: its id; in a request its unique display name too.
@@ -41,7 +41,7 @@ public enum Position: Sendable, Hashable {
 }
 
 /// A policy's explicit place, besides those that its tags give it.
-public struct PlacementRecord: Sendable, Hashable {
+public struct PlacementRecord: Sendable, Hashable, Codable {
     public var side: Side
     public var position: Position
     /// Placements take their position one after the other in this order; unique while `hoverd` runs.

@@ -5,7 +5,7 @@ import Netlink
 import TypedValue
 
 /// A module as the controller keeps it.
-struct ModuleRecord: Sendable, Hashable {
+struct ModuleRecord: Sendable, Hashable, Codable {
     var id: String
     /// Unique while `hoverd` runs; also the order in which tags put policies on a link.
     var number: UInt32
@@ -14,6 +14,12 @@ struct ModuleRecord: Sendable, Hashable {
     var tags: [String]
     /// A policy's; the order in which they were asked for.
     var placements: [PlacementRecord] = []
+    /// The name of its code in the store.
+    var code: String
+    /// How often its code or configuration was exchanged.
+    var generation = 0
+    /// Whether the fast path counts packets and bytes per port.
+    var hasCounters = true
     var source: String?
     var warnings: String
     var config: [String: TypedValue]
@@ -27,10 +33,49 @@ struct ModuleRecord: Sendable, Hashable {
     var unfitForXDP: String?
     /// Whether it is loaded at xdp too, because packets reach it there.
     var isAtXDP = false
+    /// Whether a manifest named it, so that one that no longer does can remove it.
+    var isOfManifest = false
+
+    /// Its source and clang's warnings are kept with the code.
+    enum CodingKeys: String, CodingKey {
+        case id, number, name, kind, tags, placements, code, generation, hasCounters, config, maxPort, ports, tables
+        case slowPathLimits, unfitForXDP, isAtXDP, isOfManifest
+    }
+}
+
+extension ModuleRecord {
+    init(from decoder: any Decoder) throws {
+        let row = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try row.decode(String.self, forKey: .id), number: try row.decode(UInt32.self, forKey: .number),
+            name: try row.decode(String.self, forKey: .name), kind: try row.decode(ModuleKind.self, forKey: .kind),
+            tags: try row.decode([String].self, forKey: .tags),
+            placements: try row.decode([PlacementRecord].self, forKey: .placements),
+            code: try row.decode(String.self, forKey: .code),
+            generation: try row.decode(Int.self, forKey: .generation),
+            hasCounters: try row.decode(Bool.self, forKey: .hasCounters), source: nil, warnings: "",
+            config: try row.decode([String: TypedValue].self, forKey: .config),
+            maxPort: try row.decode(Int.self, forKey: .maxPort), ports: try row.decode([Int].self, forKey: .ports),
+            tables: try row.decode([ModuleTable].self, forKey: .tables),
+            slowPathLimits: try row.decode(SlowPathLimits.self, forKey: .slowPathLimits),
+            unfitForXDP: try row.decodeIfPresent(String.self, forKey: .unfitForXDP),
+            isAtXDP: try row.decode(Bool.self, forKey: .isAtXDP),
+            isOfManifest: try row.decode(Bool.self, forKey: .isOfManifest))
+    }
+}
+
+extension ModuleRecord {
+    /// What its programs are loaded from.
+    func image(reading read: @escaping Model.CodeReader) -> ModuleImage {
+        let code = ModuleCode(id: code) { [id = code] () throws(DataplaneError) in try read(id) }
+        return ModuleImage(
+            code: code, generation: generation, number: number, isPolicy: kind == .policy, maxPort: maxPort,
+            config: config)
+    }
 }
 
 /// A link as the controller keeps it.
-struct LinkRecord: Sendable, Hashable {
+struct LinkRecord: Sendable, Hashable, Codable {
     var id: String
     /// The order in which links are shown.
     var number: Int
@@ -38,10 +83,12 @@ struct LinkRecord: Sendable, Hashable {
     var to: Endpoint
     /// Where packets of the link's interface are to enter; nil leaves it to Hover.
     var hook: LinkHook?
+    /// Whether a manifest named it.
+    var isOfManifest = false
 }
 
 /// Where the packets of an interface enter a chain, as a request says it.
-public enum LinkHook: String, Sendable, Hashable, CaseIterable {
+public enum LinkHook: String, Sendable, Hashable, CaseIterable, Codable {
     case tc
     /// Native, where the driver can; otherwise generic.
     case xdp
@@ -63,12 +110,20 @@ struct InterfaceRecord: Sendable, Hashable {
     var interface: NetworkInterface
     /// The address of a veth's peer in another network namespace, once it was asked for.
     var peerAddress: [UInt8]?
+    /// The device on its bus, like `0000:00:03.0`; nil for one that is made of software.
+    var device: String?
 
     var index: Int { Int(interface.index) }
+
+    /// What links may call it: its name; or, whatever that is, `mac=…` for its address, or `path=…` for its device.
+    var names: [String] {
+        [interface.name] + (interface.address.isEmpty ? [] : ["mac=" + interface.address])
+            + (device.map { ["path=" + $0] } ?? [])
+    }
 }
 
 /// One direction of something that packets cross.
-enum Edge: Sendable, Hashable {
+enum Edge: Sendable, Hashable, Codable {
     /// A link, from `from` to `to` or the other way.
     case link(String, reversed: Bool)
     /// An interface without a link: from it (`ingress`) or to it (`egress`), on the other side the Linux bridge that it
@@ -77,7 +132,7 @@ enum Edge: Sendable, Hashable {
 }
 
 /// One place where a policy lies.
-struct Hop: Sendable, Hashable {
+struct Hop: Sendable, Hashable, Codable {
     var policy: String
     var handler: PolicyHandler
     /// The number of the policy's program for this place, and of the slot that leads on from it.
@@ -98,6 +153,12 @@ struct Chain: Sendable, Hashable {
     var last: Slot { hops.last?.slot ?? head }
 }
 
+/// A slot and what it leads to.
+struct Way: Sendable, Hashable {
+    var slot: Slot
+    var target: Target
+}
+
 /// The programs that an interface has at present.
 struct Attachment: Sendable, Hashable {
     var peer: [UInt8]?
@@ -106,6 +167,8 @@ struct Attachment: Sendable, Hashable {
     var hasXDP = false
     /// Whether its packets enter at xdp.
     var isHookedAtXDP = false
+    /// How they are to; nil leaves it to the driver.
+    var xdpMode: XDPMode?
 }
 
 /// A row of the model: what a change sets, and what a store would keep. Nil removes it.
@@ -115,4 +178,21 @@ enum Record: Sendable, Hashable {
     case interface(Int, InterfaceRecord?)
     case chain(Edge, Chain?)
     case attachment(Int, Attachment?)
+}
+
+/// Which row it is, whatever is in it.
+enum RowID: Sendable, Hashable {
+    case module(String), link(String), interface(Int), chain(Edge), attachment(Int)
+}
+
+extension Record {
+    var id: RowID {
+        switch self {
+        case .module(let id, _): .module(id)
+        case .link(let id, _): .link(id)
+        case .interface(let index, _): .interface(index)
+        case .chain(let edge, _): .chain(edge)
+        case .attachment(let index, _): .attachment(index)
+        }
+    }
 }

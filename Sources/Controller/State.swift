@@ -3,7 +3,7 @@
 import TypedValue
 
 /// The kinds of module that Hover knows in this version.
-public enum ModuleKind: String, Sendable, Hashable, CaseIterable {
+public enum ModuleKind: String, Sendable, Hashable, CaseIterable, Codable {
     /// Has ports; decides with every packet which port it leaves by.
     case forward = "bpf/forward"
     /// Transparent, no ports; lies on the links that its tags name, and where it is placed.
@@ -86,6 +86,10 @@ public struct ModuleState: Sendable, Hashable {
     public var copies: UInt64 = 0
     /// Why it cannot run at xdp; nil when it can.
     public var unfitForXDP: String?
+    /// The digest of its code; nil for a bridge.
+    public var code: String?
+    /// How often its code or configuration was exchanged while it ran.
+    public var generation = 0
 }
 
 /// A port as it stands.
@@ -100,7 +104,7 @@ public struct PortState: Sendable, Hashable {
 }
 
 /// One end of a link.
-public enum Endpoint: Sendable, Hashable {
+public enum Endpoint: Sendable, Hashable, Codable {
     /// A port of the module with this id.
     case port(module: String, number: Int)
     /// The external interface of this name.
@@ -190,4 +194,7 @@ public struct EndpointRequest: Sendable, Hashable {
         self.node = node
         self.port = port
     }
+
+    /// As `hoverctl` takes it.
+    var text: String { port.map { "\(node):\($0)" } ?? node }
 }

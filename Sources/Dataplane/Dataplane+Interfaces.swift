@@ -20,23 +20,45 @@ extension Dataplane {
     ///     packets are then handed to the peer directly.
     public func attach(interface index: Int, peer: [UInt8]?) throws(DataplaneError) {
         do {
-            try translating {
-                try BPFFileSystem.createFolder(layout.interface(index))
-                let object = try interfaceObject(index, peer: peer)
-                try object.load()
-                for map in object.maps where map.name == "slots" {
-                    try map.map.pin(at: layout.slots(ofInterface: index))
-                }
-                for program in object.programs {
-                    guard let kind = InterfaceProgram.allCases.first(where: { $0.function == program.name }) else {
-                        continue
-                    }
-                    try program.program.pin(at: layout.program(kind, ofInterface: index))
-                }
-            }
+            try translating { try loadInterface(index, peer: peer) }
         } catch {
             do throws(KernelError) { try removeInterface(index) } catch { logger.warning("\(error)") }
             throw error
+        }
+    }
+
+    /// Loads all programs of an interface anew, where it has some: its slots stay, and its hooks run the new ones.
+    public func reattach(interface index: Int, peer: [UInt8]?) throws(DataplaneError) {
+        try translating {
+            try loadInterface(index, peer: peer)
+            for direction in [HookDirection.ingress, .egress] where isHooked(interface: index, direction) {
+                let kind: InterfaceProgram = direction == .ingress ? .ingress : .egress
+                let program = try BPFProgram(pinned: layout.program(kind, ofInterface: index))
+                if usesTcx {
+                    try BPFLink(pinned: layout.link(direction, ofInterface: index)).update(program: program)
+                } else {
+                    try clsact(index, direction).attach(program)
+                }
+            }
+        }
+    }
+
+    private func loadInterface(_ index: Int, peer: [UInt8]?) throws {
+        try BPFFileSystem.createFolder(layout.interface(index))
+        let object = try interfaceObject(index, peer: peer)
+        let slots = layout.slots(ofInterface: index)
+        for map in object.maps where map.name == "slots" && BPFFileSystem.exists(slots) {
+            try map.reuse(BPFMap(pinned: slots))
+        }
+        try object.load()
+        for map in object.maps where map.name == "slots" && !BPFFileSystem.exists(slots) {
+            try map.map.pin(at: slots)
+        }
+        for program in object.programs {
+            guard let kind = InterfaceProgram.allCases.first(where: { $0.function == program.name }) else { continue }
+            let pin = layout.program(kind, ofInterface: index)
+            try BPFFileSystem.removePin(pin)
+            try program.program.pin(at: pin)
         }
     }
 
@@ -116,7 +138,7 @@ extension Dataplane {
         }
     }
 
-    private func clsact(_ index: Int, _ direction: HookDirection) -> ClsactFilter {
+    func clsact(_ index: Int, _ direction: HookDirection) -> ClsactFilter {
         ClsactFilter(direction: direction == .ingress ? .ingress : .egress, interfaceIndex: UInt32(index))
     }
 

@@ -10,12 +10,16 @@ extension Dataplane {
     /// - Parameter id: `m:<uuid>`.
     /// - Returns: the tables that the source declares, in its order.
     public func loadModule(_ id: String, image: ModuleImage) throws(DataplaneError) -> [ModuleTable] {
-        images[id] = image
+        setImage(image, ofModule: id)
         do {
-            return try translating { try load(id, image) }
+            return try translating {
+                let tables = try load(id, image)
+                try enterFinish(ofModule: id)
+                return tables
+            }
         } catch {
-            images[id] = nil
             removePins(ofModule: id)
+            setImage(nil, ofModule: id)
             throw error
         }
     }
@@ -23,9 +27,9 @@ extension Dataplane {
     /// Removes a module with its tables. Nothing may be wired to it any more.
     public func unloadModule(_ id: String) throws(DataplaneError) {
         endSlowPath(ofModule: id)
-        let image = images.removeValue(forKey: id)
+        defer { setImage(nil, ofModule: id) }
         do throws(KernelError) {
-            if let image {
+            if let image = images[id] {
                 try BPFMap(pinned: layout.shared(.entries)).remove(index: image.number)
             }
             try BPFFileSystem.removeFolder(layout.module(id))
@@ -45,6 +49,7 @@ extension Dataplane {
     public func loadPort(_ number: Int, ofModule id: String, at hook: Hook) throws(DataplaneError) {
         try loadProgram(
             of: id, at: hook, way: number, pin: layout.port(number, ofModule: id, at: hook), port: number, next: 0)
+        try enterPrograms(ofModule: id, at: hook, ways: [number])
     }
 
     /// Removes the program of a port.
@@ -69,6 +74,7 @@ extension Dataplane {
         try loadProgram(
             of: id, at: hook, way: instance, pin: layout.hop(instance, ofModule: id, at: hook),
             port: handler.rawValue, next: instance)
+        try enterPrograms(ofModule: id, at: hook, ways: [instance])
     }
 
     /// Removes the program of a policy from a place where it lay.
@@ -103,24 +109,36 @@ extension Dataplane {
         BPFFileSystem.exists(layout.slots(ofModule: id, at: .xdp)) ? [.tc, .xdp] : [.tc]
     }
 
-    private func load(_ id: String, _ image: ModuleImage) throws -> [ModuleTable] {
+    /// Loads what is the same for all ports. Nothing leads to it yet.
+    ///
+    /// - Parameter earlier: the generation whose tables it goes on with.
+    func load(_ id: String, _ image: ModuleImage, after earlier: EarlierGeneration? = nil) throws -> [ModuleTable] {
         for folder in ["tables", "data", "ports", "hops"] {
             try BPFFileSystem.createFolder(layout.module(id) + "/" + folder)
         }
         let object = try openForCheck(id, image, at: .tc)
+        let migrations = try earlier?.handOver(to: object, image) ?? []
         try object.load()
         try pinOwn(object, id: id, at: .tc)
-        return try pinTables(object, id: id)
+        let tables = try pinTables(object, id: id)
+        for migration in migrations {
+            try migration.run()
+        }
+        return tables
     }
 
-    private func loadAtXDP(_ id: String, _ image: ModuleImage) throws {
+    func loadAtXDP(_ id: String, _ image: ModuleImage, after earlier: EarlierGeneration? = nil) throws {
         for folder in ["data", "ports", "hops"] {
             try BPFFileSystem.createFolder(layout.module(id, at: .xdp) + "/" + folder)
         }
         let object = try openForCheck(id, image, at: .xdp)
         try checkGlobals(of: object, image: image, id: id)
-        for map in object.maps where !isOwnAtEachHook(map) && !isShared(map) {
-            try map.reuse(BPFMap(pinned: pinPath(of: map, module: id, object: object, at: .xdp)))
+        for map in object.maps where !isShared(map) {
+            if !isOwnAtEachHook(map) {
+                try map.reuse(BPFMap(pinned: pinPath(of: map, module: id, object: object, at: .xdp)))
+            } else if let earlier, map.name == ModuleImage.slotsMap {
+                try map.reuse(BPFMap(pinned: earlier.layout.slots(ofModule: id, at: .xdp)))
+            }
         }
         try object.load()
         try pinOwn(object, id: id, at: .xdp)
@@ -133,6 +151,9 @@ extension Dataplane {
             constants.values[number] = .unknown(unknown)
         }
         let object = try image.open(name: id, at: hook, filling: constants)
+        for program in object.programs where ModuleImage.migratedTable(of: program.name) != nil {
+            try program.setAutoload(false)
+        }
         try image.configure(object)
         try image.size(object)
         try share(with: object)
@@ -142,7 +163,7 @@ extension Dataplane {
     /// Variables that programs at both hooks write must be the same ones for both.
     private func checkGlobals(of object: BPFObject, image: ModuleImage, id: String) throws {
         let here = try object.types?.variables ?? []
-        let there = try BPFObject(bytes: image.object, name: id, isChecked: true).types?.variables ?? []
+        let there = try BPFObject(bytes: image.code.objects().tc, name: id, isChecked: true).types?.variables ?? []
         for section in [".bss", ".data"] {
             let layouts = [here, there].map { variables in
                 variables.filter { $0.variable.section == section }
@@ -156,16 +177,16 @@ extension Dataplane {
         }
     }
 
-    private func isShared(_ map: BPFObjectMap) -> Bool { SharedMap.allCases.contains { $0.name == map.name } }
+    func isShared(_ map: BPFObjectMap) -> Bool { SharedMap.allCases.contains { $0.name == map.name } }
 
     /// Prog arrays know programs of one hook only; constants are read, and differ.
-    private func isOwnAtEachHook(_ map: BPFObjectMap) -> Bool {
+    func isOwnAtEachHook(_ map: BPFObjectMap) -> Bool {
         [ModuleImage.slotsMap, ModuleImage.stagesMap].contains(map.name)
             || map.isInternal && section(of: map) == "rodata"
     }
 
     /// libbpf calls the map of a section by a part of the object's name, and the section: `m:1234.bss`, `.rodata.str1.1`.
-    private func section(of map: BPFObjectMap) -> String {
+    func section(of map: BPFObjectMap) -> String {
         guard let dot = map.name.firstIndex(of: ".") else { return map.name }
         return String(map.name[map.name.index(after: dot)...])
     }
@@ -195,7 +216,7 @@ extension Dataplane {
 
     /// Loads the program that carries out what a module's own programs do not (`hover_finish`), on the module's maps. A
     /// module that never goes on in another program needs it only for packets that enter from elsewhere.
-    private func loadFinish(ofModule id: String, at hook: Hook, onlyToEnter: Bool = false) throws {
+    func loadFinish(ofModule id: String, at hook: Hook, onlyToEnter: Bool = false) throws {
         let pin = layout.finish(ofModule: id, at: hook)
         guard let image = images[id] else { return }
         let constants = try constants(image, port: 0, next: 0, way: 0)
@@ -216,10 +237,14 @@ extension Dataplane {
             }
             try BPFFileSystem.removePin(pin)
             try program.program.pin(at: pin)
-            if hook == .tc {
-                try BPFMap(pinned: layout.shared(.entries)).set(program: program.program, at: image.number)
-            }
         }
+    }
+
+    /// Lets packets that come from elsewhere than an interface enter a module.
+    func enterFinish(ofModule id: String) throws {
+        guard let image = images[id] else { return }
+        try BPFMap(pinned: layout.shared(.entries)).set(
+            program: BPFProgram(pinned: layout.finish(ofModule: id)), at: image.number)
     }
 
     private func pinTables(_ object: BPFObject, id: String) throws -> [ModuleTable] {
@@ -237,7 +262,7 @@ extension Dataplane {
     }
 
     /// Loads one more program of a module, on the maps that the module has.
-    private func loadProgram(
+    func loadProgram(
         of id: String, at hook: Hook, way: Int, pin: String, port: Int, next: Int
     ) throws(DataplaneError) {
         guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
@@ -255,21 +280,37 @@ extension Dataplane {
             try object.load()
             for program in object.programs where program.name == ModuleImage.portProgram {
                 try program.program.pin(at: pin)
-                try BPFMap(pinned: layout.slots(ofModule: id, at: hook)).set(
-                    program: program.program, at: image.ownSlot(of: way))
             }
+        }
+    }
+
+    /// Puts the programs of ports, or places, where the module itself leads to them.
+    func enterPrograms(ofModule id: String, at hook: Hook, ways: [Int]) throws(DataplaneError) {
+        guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
+        do throws(KernelError) {
+            let slots = try BPFMap(pinned: layout.slots(ofModule: id, at: hook))
+            for way in ways {
+                let pin =
+                    image.isPolicy
+                    ? layout.hop(way, ofModule: id, at: hook) : layout.port(way, ofModule: id, at: hook)
+                try slots.set(program: BPFProgram(pinned: pin), at: image.ownSlot(of: way))
+            }
+        } catch {
+            throw DataplaneError(error)
         }
     }
 
     private func unloadProgram(of id: String, at hook: Hook, way: Int, pin: String) throws(DataplaneError) {
         guard let image = images[id] else { throw .kernel("module \(id) is not loaded") }
         try translating {
-            try BPFMap(pinned: layout.slots(ofModule: id, at: hook)).remove(index: image.ownSlot(of: way))
+            let slots = try BPFMap(pinned: layout.slots(ofModule: id, at: hook))
+            try slots.remove(index: image.ownSlot(of: way))
+            try slots.remove(index: UInt32(way))
             try BPFFileSystem.removePin(pin)
         }
     }
 
-    private func pinPath(
+    func pinPath(
         of map: BPFObjectMap, module id: String, object: BPFObject, at hook: Hook
     ) throws(BPFError) -> String {
         switch map.name {
@@ -283,7 +324,7 @@ extension Dataplane {
         }
     }
 
-    private func removePins(ofModule id: String) {
+    func removePins(ofModule id: String) {
         do throws(KernelError) {
             try BPFFileSystem.removeFolder(layout.module(id))
         } catch {
@@ -361,7 +402,7 @@ extension ModuleTable {
         return offset..<offset + size
     }
 
-    private static func shape(_ type: UInt32, size: Int, types: BTF?) -> TypeShape {
+    static func shape(_ type: UInt32, size: Int, types: BTF?) -> TypeShape {
         guard let types, type != 0 else { return .bytes(count: size) }
         let shape = types.shape(of: type)
         return shape.size == size ? shape : .bytes(count: size)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Netlink
 
 /// What the kernel's list of interfaces says, asked on the data plane's thread because the calls block.
@@ -15,6 +16,13 @@ extension Dataplane {
     /// The interface of a name; nil when there is none.
     public func interface(named name: String) throws(NetlinkError) -> NetworkInterface? {
         try Interfaces.named(name).flatMap { isOwn($0) ? nil : $0 }
+    }
+
+    /// The name on its bus of the device that an interface is of, like `0000:00:03.0`; nil for interfaces of software.
+    public func device(of interface: NetworkInterface) -> String? {
+        guard interface.kind.isEmpty else { return nil }
+        return try? FileManager.default.destinationOfSymbolicLink(atPath: "/sys/class/net/\(interface.name)/device")
+            .split(separator: "/").last.map(String.init)
     }
 
     /// The link-layer address of a veth's peer that lives in another network namespace; nil when it does not.

@@ -9,25 +9,41 @@ extension Dataplane {
     /// - Parameter peer: for a veth, its peer, which is made ready for packets that xdp programs send.
     public func loadXDP(ofInterface index: Int, peer: VethPeer?) throws(DataplaneError) {
         do {
-            try translating {
-                try BPFFileSystem.createFolder(layout.xdp(index))
-                let constants = Constants(values: [1: .known(UInt32(index))])
-                let object = try BPFObject(
-                    bytes: constants.fill(XdpObject.bytes), name: "interface \(index)", isChecked: true)
-                try share(with: object)
-                try object.load()
-                for map in object.maps where map.name == "slots" {
-                    try map.map.pin(at: layout.xdpSlots(index))
-                }
-                for program in object.programs {
-                    try program.program.pin(
-                        at: program.name == "hover_xdp_exit" ? layout.xdpExit(index) : layout.xdpIngress(index))
-                }
-            }
+            try translating { try loadXDPPrograms(index) }
             try peer?.prepare()
         } catch {
             try unloadXDP(ofInterface: index)
             throw error
+        }
+    }
+
+    /// Loads the xdp programs of an interface anew, where it has some; its hook runs the new one.
+    public func reloadXDP(ofInterface index: Int) throws(DataplaneError) {
+        try translating {
+            try loadXDPPrograms(index)
+            if let link = xdpLink(index) {
+                try BPFLink(pinned: link).update(program: BPFProgram(pinned: layout.xdpIngress(index)))
+            }
+        }
+    }
+
+    private func loadXDPPrograms(_ index: Int) throws {
+        try BPFFileSystem.createFolder(layout.xdp(index))
+        let constants = Constants(values: [1: .known(UInt32(index))])
+        let object = try BPFObject(bytes: constants.fill(XdpObject.bytes), name: "interface \(index)", isChecked: true)
+        try share(with: object)
+        let slots = layout.xdpSlots(index)
+        for map in object.maps where map.name == "slots" && BPFFileSystem.exists(slots) {
+            try map.reuse(BPFMap(pinned: slots))
+        }
+        try object.load()
+        for map in object.maps where map.name == "slots" && !BPFFileSystem.exists(slots) {
+            try map.map.pin(at: slots)
+        }
+        for program in object.programs {
+            let pin = program.name == "hover_xdp_exit" ? layout.xdpExit(index) : layout.xdpIngress(index)
+            try BPFFileSystem.removePin(pin)
+            try program.program.pin(at: pin)
         }
     }
 
@@ -48,8 +64,7 @@ extension Dataplane {
         try translating {
             let program = try BPFProgram(pinned: layout.xdpIngress(index))
             let (link, used) = try attach(program, to: UInt32(index), mode: mode)
-            try link.pin(at: layout.xdpLink(index))
-            xdpModes[index] = used
+            try link.pin(at: layout.xdpLink(index, used))
         }
     }
 
@@ -77,13 +92,18 @@ extension Dataplane {
     }
 
     /// How an interface runs xdp programs; nil when it has no hook there.
-    public func xdpMode(ofInterface index: Int) -> XDPMode? { xdpModes[index] }
+    public func xdpMode(ofInterface index: Int) -> XDPMode? {
+        XDPMode.allCases.first { BPFFileSystem.exists(layout.xdpLink(index, $0)) }
+    }
+
+    /// The pin of its hook there.
+    func xdpLink(_ index: Int) -> String? {
+        xdpMode(ofInterface: index).map { layout.xdpLink(index, $0) }
+    }
 
     /// Not hooked, or the interface gone: no error.
     func removeXDPHook(_ index: Int) throws(KernelError) {
-        xdpModes[index] = nil
-        let pin = layout.xdpLink(index)
-        guard BPFFileSystem.exists(pin) else { return }
+        guard let pin = xdpLink(index) else { return }
         try BPFLink(pinned: pin).detach()
         try BPFFileSystem.removePin(pin)
     }

@@ -9,14 +9,12 @@ import Logging
 /// Each method is one small change that can be undone by another; none decides anything. All calls block, so the
 /// actor has a thread of its own.
 public actor Dataplane {
-    let layout: PinLayout
+    private(set) var layout: PinLayout
     let logger: Logger
     /// Whether interfaces are hooked by tcx links; by clsact filters otherwise.
     let usesTcx: Bool
     /// What loaded modules were loaded from, to load further programs of them.
     var images: [String: ModuleImage] = [:]
-    /// How interfaces run xdp programs, by their indices.
-    var xdpModes: [Int: XDPMode] = [:]
     /// The index of Hover's own device.
     var device: UInt32?
     /// For packets that user space sends on it, once there are some.
@@ -50,6 +48,12 @@ public actor Dataplane {
         }
     }
 
+    /// What programs of a module are loaded from now on, and where they are pinned; nil forgets the module.
+    func setImage(_ image: ModuleImage?, ofModule id: String) {
+        images[id] = image
+        layout.generations[id] = image.flatMap { $0.generation == 0 ? nil : $0.generation }
+    }
+
     /// Removes all that Hover has in the kernel under this folder. The folder stays: it is what a `hoverd` locks.
     public func clear() throws(DataplaneError) {
         slowPaths.values.forEach { $0.feed.close() }
@@ -64,8 +68,7 @@ public actor Dataplane {
             try BPFFileSystem.removeFolder(layout.modules)
             try BPFFileSystem.removeFolder(layout.interfaces)
         }
-        images = [:]
-        xdpModes = [:]
+        images.keys.forEach { setImage(nil, ofModule: $0) }
     }
 
     /// Tells the operator of something that went wrong beside a change.

@@ -3,12 +3,48 @@
 import BPF
 import TypedValue
 
-/// What a module is loaded from: its object, and what is fixed for all its programs.
-public struct ModuleImage: Sendable, Hashable {
-    /// The eBPF object for tc, as clang made it.
-    public var object: [UInt8]
+/// The eBPF objects of a module.
+public struct ModuleObjects: Sendable, Hashable {
+    /// For tc, as clang made it.
+    public var tc: [UInt8]
     /// The same for xdp (compiled with `HOVER_XDP`); nil when the source does not fit there.
-    public var xdpObject: [UInt8]?
+    public var xdp: [UInt8]?
+
+    public init(tc: [UInt8], xdp: [UInt8]? = nil) {
+        self.tc = tc
+        self.xdp = xdp
+    }
+}
+
+/// A module's objects by the name that tells them from others, read when they are needed: thousands of modules would
+/// take gigabytes.
+public struct ModuleCode: Sendable, Hashable {
+    public let id: String
+    private let read: @Sendable () throws(DataplaneError) -> ModuleObjects
+
+    /// - Parameter read: called each time when a program is loaded.
+    public init(id: String, read: @escaping @Sendable () throws(DataplaneError) -> ModuleObjects) {
+        self.id = id
+        self.read = read
+    }
+
+    /// Objects in memory.
+    public init(id: String = "", _ objects: ModuleObjects) {
+        self.init(id: id) { () throws(DataplaneError) in objects }
+    }
+
+    func objects() throws(DataplaneError) -> ModuleObjects { try read() }
+
+    public static func == (one: ModuleCode, other: ModuleCode) -> Bool { one.id == other.id }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(id) }
+}
+
+/// What a module is loaded from: its code, and what is fixed for all its programs.
+public struct ModuleImage: Sendable, Hashable {
+    public var code: ModuleCode
+    /// How often the code or the configuration was exchanged before. Each time has pins of its own.
+    public var generation: Int
     /// `md->module_id`.
     public var number: UInt32
     /// Whether the module is a policy, which lies on links instead of having ports.
@@ -19,11 +55,11 @@ public struct ModuleImage: Sendable, Hashable {
     public var config: [String: TypedValue]
 
     public init(
-        object: [UInt8], xdpObject: [UInt8]? = nil, number: UInt32, isPolicy: Bool, maxPort: Int,
+        code: ModuleCode, generation: Int = 0, number: UInt32, isPolicy: Bool, maxPort: Int,
         config: [String: TypedValue]
     ) {
-        self.object = object
-        self.xdpObject = xdpObject
+        self.code = code
+        self.generation = generation
         self.number = number
         self.isPolicy = isPolicy
         self.maxPort = isPolicy ? PolicyHandler.egress.rawValue : maxPort
@@ -53,7 +89,7 @@ extension Hook {
 }
 
 /// A table that a module's source declares.
-public struct ModuleTable: Sendable, Hashable {
+public struct ModuleTable: Sendable, Hashable, Codable {
     /// The name in the source; for BCC's dialect the name that it is used by.
     public var name: String
     public var type: MapType
@@ -89,6 +125,13 @@ extension ModuleImage {
     /// Those that a module cannot be without; the others are left out where nothing uses them.
     private static let requiredMaps = [slotsMap, stagesMap, countersMap, waysMap, SharedMap.state.name]
 
+    /// The table whose values a program makes new ones of (`include/hover/migrate.h`); nil for other programs.
+    static func migratedTable(of program: String) -> String? {
+        program.hasPrefix(migrationPrefix) ? String(program.dropFirst(migrationPrefix.count)) : nil
+    }
+
+    static let migrationPrefix = "hover_migrate_"
+
     /// The number of a stage's program in `hover_stages`, 1 to 15; 0 is `hover_finish`. Nil for other programs.
     static func stage(of program: String) -> UInt32? {
         guard program.hasPrefix(stagePrefix), let number = UInt32(program.dropFirst(stagePrefix.count)),
@@ -113,7 +156,8 @@ extension ModuleImage {
     func open(
         name: String, at hook: Hook, filling constants: Constants, isChecked: Bool = false
     ) throws -> BPFObject {
-        guard let code = hook == .tc ? object : xdpObject else {
+        let objects = try code.objects()
+        guard let code = hook == .tc ? objects.tc : objects.xdp else {
             throw DataplaneError.notAModule("module \(name) cannot run at xdp: link it at tc")
         }
         let opened = try BPFObject(bytes: constants.fill(code), name: name, isChecked: isChecked)
@@ -125,10 +169,12 @@ extension ModuleImage {
                     + (hook == .tc ? "without -DHOVER_XDP" : "with -DHOVER_XDP"))
         }
         for program in opened.programs
-        where program.name != Self.portProgram && Self.stage(of: program.name) == nil {
+        where program.name != Self.portProgram && Self.stage(of: program.name) == nil
+            && Self.migratedTable(of: program.name) == nil
+        {
             throw DataplaneError.notAModule(
                 "object \(name): program \(program.name) in section \(program.sectionName): a module's programs are handle_rx and what "
-                    + "HOVER_STAGE(1 to 15, …) declares; write functions without SEC()")
+                    + "HOVER_STAGE(1 to 15, …) and HOVER_MIGRATE declare; write functions without SEC()")
         }
         guard opened.programs.contains(where: { $0.name == Self.portProgram }) else {
             throw DataplaneError.notAModule(

@@ -5,6 +5,9 @@
 ///     <root>/shared/state, entries, slow_paths, rings     maps of all modules
 ///                   device-<index>          the program on Hover's device
 ///                   device-link             its hook
+///                   store-<uuid>            `state` again; its name tells whose all this is
+///                   version-<number>        `state` again; its name tells which build of Hover loaded its own programs
+///     <root>/modules/<uuid>[+<generation>]  a generation other than 0 has its number behind the name
 ///     <root>/modules/<uuid>/slots           prog array
 ///                           stages          prog array
 ///                           finish          program
@@ -16,10 +19,12 @@
 ///                           hops/<number>   programs
 ///                           xdp/            slots, stages, finish, data, ports and hops of the module at xdp
 ///     <root>/interfaces/<index>/slots, ingress, egress, exit, continue, ingress-link, egress-link
-///                              xdp/slots, ingress, exit, link
+///                              xdp/slots, ingress, exit, native-link or generic-link
 public struct PinLayout: Sendable, Hashable {
     /// A folder on a bpffs, used by one `hoverd` at a time.
     public let root: String
+    /// The generation of each module that is in force; 0 where there is none.
+    var generations: [String: Int] = [:]
 
     public init(root: String) {
         self.root = root
@@ -33,9 +38,14 @@ public struct PinLayout: Sendable, Hashable {
     func device(_ index: UInt32) -> String { shared + "/device-\(index)" }
     func device(named pin: String) -> UInt32? { pin.hasPrefix("device-") ? UInt32(pin.dropFirst(7)) : nil }
     var deviceLink: String { shared + "/device-link" }
+    func owner(_ store: String) -> String { shared + "/store-" + store }
+    func version(_ version: String) -> String { shared + "/version-" + version }
 
     /// `id` is `m:<uuid>`.
-    func module(_ id: String) -> String { modules + "/" + id.dropFirst(2) }
+    func module(_ id: String) -> String { module(id, generation: generations[id] ?? 0) }
+    func module(_ id: String, generation: Int) -> String {
+        modules + "/" + id.dropFirst(2) + (generation == 0 ? "" : "+\(generation)")
+    }
     /// What a module has at each hook for itself.
     func module(_ id: String, at hook: Hook) -> String { hook == .tc ? module(id) : module(id) + "/xdp" }
     func slots(ofModule id: String, at hook: Hook = .tc) -> String { module(id, at: hook) + "/slots" }
@@ -67,7 +77,7 @@ public struct PinLayout: Sendable, Hashable {
     func xdpSlots(_ index: Int) -> String { xdp(index) + "/slots" }
     func xdpIngress(_ index: Int) -> String { xdp(index) + "/ingress" }
     func xdpExit(_ index: Int) -> String { xdp(index) + "/exit" }
-    func xdpLink(_ index: Int) -> String { xdp(index) + "/link" }
+    func xdpLink(_ index: Int, _ mode: XDPMode) -> String { xdp(index) + "/\(mode.rawValue)-link" }
 
     /// The pin of the program that a slot is to hold; nil when there is none at that hook.
     func program(of target: Target, at hook: Hook) -> String? {

@@ -13,7 +13,9 @@ enum SharedMap: String, CaseIterable {
 
 extension Dataplane {
     /// Makes what all modules share: maps, and the device that lets packets of user space and copies into modules.
-    public func prepare() throws(DataplaneError) {
+    ///
+    /// - Parameter store: the id of the store that describes what will be here.
+    public func prepare(store: String = "") throws(DataplaneError) {
         try translating {
             try BPFFileSystem.createFolder(layout.modules)
             try BPFFileSystem.createFolder(layout.interfaces)
@@ -27,6 +29,10 @@ extension Dataplane {
             for program in object.programs where program.name == "hover_dispatch" {
                 try hookDevice(program.program)
             }
+            if !store.isEmpty {
+                try BPFMap(pinned: layout.shared(.state)).pin(at: layout.owner(store))
+            }
+            try setVersion()
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How much a module may send to its slow path. The kernel drops what is more, and counts it as `controller_rate`.
-public struct SlowPathLimits: Sendable, Hashable {
+public struct SlowPathLimits: Sendable, Hashable, Codable {
     /// Packets a second.
     public var rate: UInt32
     /// Packets at once, after a time without any.

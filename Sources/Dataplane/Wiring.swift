@@ -27,13 +27,13 @@ public enum Target: Sendable, Hashable {
 }
 
 /// The two handlers of a policy, and what its code sees as `md->in_ifc`.
-public enum PolicyHandler: Int, Sendable, Hashable {
+public enum PolicyHandler: Int, Sendable, Hashable, Codable {
     case ingress = 1
     case egress = 2
 }
 
 /// The two directions of an interface's hook.
-public enum HookDirection: String, Sendable, Hashable {
+public enum HookDirection: String, Sendable, Hashable, Codable {
     case ingress, egress
 }
 

@@ -12,6 +12,10 @@ struct Call: Sendable {
     /// The query's parameters, decoded.
     var query: [String: String] = [:]
     var body = Data()
+    /// Who asks, as the request says.
+    var author = "api"
+    /// The revision that the request was made for (`If-Match`, RFC 9110, 13.1.1).
+    var expectedRevision: Int?
     /// For a stream.
     var connection: Connection?
 
@@ -21,6 +25,15 @@ struct Call: Sendable {
         var inbound: RequestBody
         /// Closes it a second later, for a client that does not read.
         var closeSoon: @Sendable () -> Void
+    }
+
+    /// A parameter of the query that is `true` or `false`; false without.
+    func flag(_ name: String) throws(HoverError) -> Bool {
+        switch query[name] {
+        case nil, "false": return false
+        case "true", "": return true
+        case let text?: throw HoverError(.invalid, "\(name) is \(text), and can be true or false")
+        }
     }
 
     /// A parameter of the path; a route's handler asks for those in its template.

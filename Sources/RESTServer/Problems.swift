@@ -60,6 +60,7 @@ extension Problem {
             detail: error.message,
             diagnostics: error.diagnostics.isEmpty ? nil : error.diagnostics.map { Diagnostic($0) },
             log: error.log)
+        pointer = error.pointer
     }
 }
 
@@ -71,7 +72,8 @@ extension HoverError.Kind {
         case .conflict: .conflict
         case .tooLarge: .contentTooLarge
         case .compile, .object, .verifier: .unprocessableContent
-        case .kernel: .internalServerError
+        case .stale: .preconditionFailed
+        case .kernel, .store: .internalServerError
         }
     }
 
@@ -85,7 +87,9 @@ extension HoverError.Kind {
         case .compile: "The source does not compile"
         case .object: "The object is not an IO Module"
         case .verifier: "The kernel's verifier refused the program"
+        case .stale: "The request is about an earlier revision"
         case .kernel: "The kernel refused an operation"
+        case .store: "The store cannot be used"
         }
     }
 }

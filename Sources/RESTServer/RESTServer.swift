@@ -22,7 +22,7 @@ public struct RESTServer: Sendable {
     public func application(address: BindAddress) -> some ApplicationProtocol {
         let backend = backend
         let responder = Responder(routes: .all, logger: logger) { (route, call) async throws(HoverError) in
-            try await route.handler(backend, call)
+            try await backend.answer(route, call)
         }
         return Self.application(address: address, responder: responder, logger: logger)
     }
@@ -47,4 +47,27 @@ public struct RESTServer: Sendable {
 struct Backend: Sendable {
     let controller: Controller
     let version: String
+
+    /// Runs a route's handler for who asks, and says in an ETag which revision the answer is of.
+    func answer(_ route: Route, _ call: Call) async throws(HoverError) -> Response {
+        let made = RevisionMade()
+        let before = await controller.currentRevision
+        let result: Result<Response, HoverError> = await ChangeContext.$author.withValue(call.author) {
+            await ChangeContext.$expectedRevision.withValue(call.expectedRevision) {
+                await ChangeContext.$made.withValue(made) {
+                    do throws(HoverError) {
+                        return .success(try await route.handler(self, call))
+                    } catch {
+                        return .failure(error)
+                    }
+                }
+            }
+        }
+        var response = try result.get()
+        if route.operation != nil {
+            // Of a revision before the answer: what changed meanwhile makes a change that is based on it stale.
+            response.headers[.eTag] = "\"\(made.number ?? before)\""
+        }
+        return response
+    }
 }

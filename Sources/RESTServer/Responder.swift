@@ -25,9 +25,10 @@ struct Responder: HTTPResponder {
             return await answer(
                 to: request, body: Data(), over: .init(inbound: request.body, closeSoon: context.closeSoon))
         }
-        guard let body = try await Self.body(of: request) else {
+        let limit = bodyLimit(of: request)
+        guard let body = try await Self.body(of: request, limit: limit) else {
             let dialect = Dialect(path: request.uri.path)
-            let message = "the body is larger than \(Self.bodyLimit) bytes: send less at once"
+            let message = "the body is larger than \(limit) bytes: send less at once"
             return dialect.response(to: HoverError(.tooLarge, message)).closing(context.endOutput)
         }
         return await answer(to: request, body: body)
@@ -35,18 +36,24 @@ struct Responder: HTTPResponder {
 
     /// The body, or nil when it is too large. All of it is read all the same, because who writes it may read the answer
     /// only after the last byte, and would find the connection reset instead.
-    private static func body(of request: Request) async throws -> Data? {
+    private static func body(of request: Request, limit: Int) async throws -> Data? {
         var body = Data()
         var size = 0
         for try await part in request.body {
             size += part.readableBytes
-            if size <= bodyLimit {
+            if size <= limit {
                 body.append(contentsOf: part.readableBytesView)
             } else if size > readLimit {
                 break
             }
         }
-        return size <= bodyLimit ? body : nil
+        return size <= limit ? body : nil
+    }
+
+    private func bodyLimit(of request: Request) -> Int {
+        guard let path = RequestPath(request.uri.path), case .found(let route, _) = routes.find(request.method, path)
+        else { return Self.bodyLimit }
+        return route.operation?.bodyLimit ?? Self.bodyLimit
     }
 
     /// Whether the answer is a stream. What then is left of the request tells when the client goes, so it is not read.
@@ -56,6 +63,22 @@ struct Responder: HTTPResponder {
         else { return false }
         // A body would have to be read by somebody.
         return request.headers[.contentLength] ?? "0" == "0" && request.headers[.transferEncoding] == nil
+    }
+
+    /// What `Hover-Author` says, in one short line.
+    private static func author(of request: Request) -> String {
+        let text = HTTPField.Name("Hover-Author").flatMap { request.headers[$0] } ?? "api"
+        return String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.isASCII && $0.value >= 32 }).prefix(128))
+    }
+
+    private static func expectedRevision(of request: Request) throws(HoverError) -> Int? {
+        guard let text = request.headers[.ifMatch], text != "*" else { return nil }
+        guard text.hasPrefix("\""), text.hasSuffix("\""), let number = Int(text.dropFirst().dropLast()) else {
+            throw HoverError(
+                .invalid, "If-Match is \(text), and is an ETag of an earlier answer, like \"5\"; there is one at a time"
+            )
+        }
+        return number
     }
 
     /// - Parameter connection: for a stream, whose request is not read yet.
@@ -70,7 +93,9 @@ struct Responder: HTTPResponder {
             switch routes.find(method, path) {
             case .found(let route, let parameters):
                 let call = Call(
-                    parameters: parameters, query: try route.query(uri.query), body: body, connection: connection)
+                    parameters: parameters, query: try route.query(uri.query), body: body,
+                    author: Self.author(of: request), expectedRevision: try Self.expectedRevision(of: request),
+                    connection: connection)
                 let response = try await run(route, call)
                 return method == .head ? response.createHeadResponse() : response
             case .otherMethods(let methods):

@@ -72,6 +72,8 @@ struct Operation: Sendable {
     var query: [QueryParameter] = []
     /// The body that the request must have.
     var request: Schema?
+    /// The most that the body may weigh, in bytes.
+    var bodyLimit = Responder.bodyLimit
     var success: Success
     /// The kinds of refusal that it adds to those that every operation can answer.
     var errors: [HoverError.Kind] = []
@@ -143,7 +145,8 @@ struct RouteTable: Sendable {
     static let all = RouteTable(routes: v1 + LegacyRoutes.all)
 
     /// The routes that the OpenAPI document describes.
-    static let v1 = ModuleRoutes.all + TableRoutes.all + LinkRoutes.all + PacketRoutes.all + SystemRoutes.all
+    static let v1 =
+        ModuleRoutes.all + TableRoutes.all + LinkRoutes.all + PacketRoutes.all + StateRoutes.all + SystemRoutes.all
 
     func find(_ method: HTTPRequest.Method, _ path: RequestPath) -> Result {
         var methods: [HTTPRequest.Method] = []

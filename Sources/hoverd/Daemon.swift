@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import BPF
+import BPF
 import Controller
 import Dataplane
 import Foundation
@@ -16,7 +17,10 @@ import UnixSignals
 struct Daemon {
     let runFolder: String
     let pinFolder: String
+    let stateFolder: String
     let listen: [ListenAddress]
+    /// Remove everything, and serve nobody.
+    let isDown: Bool
     let logger: Logger
 
     func run() async throws {
@@ -32,19 +36,45 @@ struct Daemon {
             clang: try ClangInstallation.find(environment: environment),
             includeDirectory: try findIncludeDirectory(environment: environment))
         let dataplane = try Dataplane(layout: PinLayout(root: pinFolder), logger: logger)
-        let controller = Controller(dataplane: dataplane, compiler: compiler, logger: logger)
-
-        // Without a store there is nothing to adopt them for.
-        try await controller.shutDown()
-        try await dataplane.prepare()
-        try await serve(controller)
-        try await controller.shutDown()
-        try Host.release(pinFolder: pinFolder)
+        let store = try openStore()
+        let controller = Controller(dataplane: dataplane, compiler: compiler, store: store, logger: logger)
+        if isDown {
+            try await takeDown(controller)
+        } else {
+            try await controller.begin()
+            FaultPoint.arm()
+            if try await serve(controller) == .takenDown {
+                try await takeDown(controller)
+            } else {
+                logger.info("stopped; what is in the kernel runs on (`hoverctl down` would remove it)")
+            }
+        }
         withExtendedLifetime((runLock, pinLock)) {}
-        logger.info("stopped; nothing of this hoverd is left in the kernel")
     }
 
-    private func serve(_ controller: Controller) async throws {
+    private func openStore() throws -> Store {
+        try FileManager.default.createDirectory(
+            atPath: stateFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let store = try Store(path: stateFolder + "/hover.db")
+        if let damaged = store.damaged {
+            logger.error(
+                """
+                the store was damaged, and is kept as \(damaged): this hoverd begins with an empty one; what runs in the \
+                kernel runs on
+                """)
+        }
+        return store
+    }
+
+    private func takeDown(_ controller: Controller) async throws {
+        try await controller.clear()
+        try Host.release(pinFolder: pinFolder)
+        logger.info("nothing of hover is left in the kernel; the store in \(stateFolder) stays")
+    }
+
+    private enum End { case stopped, takenDown }
+
+    private func serve(_ controller: Controller) async throws -> End {
         let socket = runFolder + "/hover.sock"
         let server = RESTServer(controller: controller, version: hoverVersion, logger: logger)
         var services: [any Service] = [
@@ -58,7 +88,21 @@ struct Daemon {
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger))
         defer { unlink(socket) }
-        try await group.run()
+        return try await withThrowingTaskGroup(of: End.self) { tasks in
+            tasks.addTask {
+                try await group.run()
+                return .stopped
+            }
+            tasks.addTask {
+                await controller.wishToEnd()
+                return .takenDown
+            }
+            defer { tasks.cancelAll() }
+            guard try await tasks.next() == .takenDown, !Task.isCancelled else { return .stopped }
+            await group.triggerGracefulShutdown()
+            _ = try await tasks.next()
+            return .takenDown
+        }
     }
 }
 

@@ -16,7 +16,7 @@ struct Hoverd: AsyncParsableCommand {
         commandName: "hoverd",
         abstract: "The control and management plane for IO Modules.",
         discussion: "hoverd serves its API on a Unix socket in its run folder, and keeps what it loads in the kernel "
-            + "under a folder on a bpffs. It needs root, or the capabilities that it names when they are missing.",
+            + "under a folder on a bpffs. What is there goes on when hoverd ends, and is taken over by the next one. It needs root, or the capabilities that it names when they are missing.",
         version: hoverVersion)
 
     @Option(name: .customLong("run-dir"), help: "The folder of the socket, hover.sock.")
@@ -24,6 +24,12 @@ struct Hoverd: AsyncParsableCommand {
 
     @Option(name: .customLong("bpffs"), help: "The folder for pins, on a bpffs.")
     var pinFolder = "/sys/fs/bpf/hover"
+
+    @Option(name: .customLong("state-dir"), help: "The folder of the store, hover.db.")
+    var stateFolder = "/var/lib/hover"
+
+    @Flag(name: .customLong("down"), help: "Remove all that hover has in the kernel, and end. The store stays.")
+    var isDown = false
 
     @Option(help: "Serve the API on a loopback address too, like 127.0.0.1:5002 or [::1]:5002.")
     var listen: [ListenAddress] = []
@@ -35,7 +41,9 @@ struct Hoverd: AsyncParsableCommand {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "hoverd")
         logger.logLevel = logLevel
-        let daemon = Daemon(runFolder: runFolder, pinFolder: pinFolder, listen: listen, logger: logger)
+        let daemon = Daemon(
+            runFolder: runFolder, pinFolder: pinFolder, stateFolder: stateFolder, listen: listen, isDown: isDown,
+            logger: logger)
         try await daemon.run()
     }
 }

@@ -121,10 +121,10 @@ import Testing
 
     @Test func `a frozen map cannot be written`() throws {
         let map = try BPFMap(create: .array, name: "frozen", keySize: 4, valueSize: 4, maxEntries: 1)
-        #expect(!map.information.frozen)
+        #expect(try !map.isFrozen())
         try map.freeze()
         #expect(errorNumber { try map.set([UInt8](UInt32(1)), for: [UInt8](UInt32(0))) } == EPERM)
-        #expect(try BPFMap(id: map.information.id).information.frozen)
+        #expect(try BPFMap(id: map.information.id).isFrozen())
     }
 
     @Test func `a map's information is the kernel's`() throws {

@@ -7,7 +7,7 @@ import Netlink
 
 /// A model that tests change one plan at a time.
 struct Planner {
-    var model = Model()
+    var model = Model { _ throws(DataplaneError) in throw .kernel("planning reads no code") }
     private var number: UInt32 = 0
     private var placementNumber = 1
 
@@ -17,6 +17,7 @@ struct Planner {
         var plan = Plan()
         do throws(HoverError) {
             try body(&model, &plan)
+            plan.settle(in: model)
             return plan
         } catch {
             model.rollBack(plan)
@@ -31,13 +32,11 @@ struct Planner {
     ) throws -> Plan {
         number += 1
         var module = ModuleRecord(
-            id: "m:" + name, number: number, name: name, kind: kind, tags: tags, source: nil, warnings: "", config: [:],
-            maxPort: maxPort, ports: [], tables: [], unfitForXDP: unfitForXDP)
+            id: "m:" + name, number: number, name: name, kind: kind, tags: tags, code: "", source: nil, warnings: "",
+            config: [:], maxPort: maxPort, ports: [], tables: [], unfitForXDP: unfitForXDP)
         module.placements = try resolve(placed, of: module)
-        let image = ModuleImage(
-            object: [], number: number, isPolicy: kind == .policy, maxPort: maxPort, config: [:])
         return try plan { [module] (model, plan) throws(HoverError) in
-            try model.planCreation(of: module, image: image, in: &plan)
+            try model.planCreation(of: module, in: &plan)
         }
     }
 

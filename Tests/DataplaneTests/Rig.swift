@@ -53,7 +53,8 @@ struct Rig {
         let xdpObject =
             atXDP ? try await compiler.compile(source, file: name + ".c", defining: ["HOVER_XDP"]).object : nil
         let image = ModuleImage(
-            object: object, xdpObject: xdpObject, number: number, isPolicy: isPolicy, maxPort: maxPort, config: [:])
+            code: ModuleCode(ModuleObjects(tc: object, xdp: xdpObject)), number: number, isPolicy: isPolicy,
+            maxPort: maxPort, config: [:])
         let tables = try await dataplane.loadModule("m:" + name, image: image)
         if atXDP {
             try await dataplane.loadModuleAtXDP("m:" + name)

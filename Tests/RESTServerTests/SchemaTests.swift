@@ -29,6 +29,9 @@ import TypedValue
         let edge = TopologyEdge(
             kind: "link", link: "l:1", from: end, to: end, state: "pending", detail: "the interface is gone",
             forth: [policy], back: [])
+        let change = Change(action: "create", kind: "link", name: "a – b", id: "l:1", detail: "pending")
+        let revision = Revision(number: 1, time: "2026-01-01T00:00:00Z", author: "a@b", summary: "", current: true)
+        let finding = Finding(object: "m:1", state: "missing", detail: "", mended: false)
         let diagnostic = Diagnostic(file: "a.c", line: 1, column: 2, severity: "error", message: "no")
         let entry = TableEntry(key: 1, value: 2, perCPU: [1, 1])
         let names = [TypeShape.EnumerationCase(name: "A", value: -1)]
@@ -50,7 +53,8 @@ import TypedValue
                     name: "a", type: "bpf/policy", tags: [], placements: [placement], source: "", file: "", object: "",
                     ports: 1, maxPorts: 2, config: ["a": 1], counters: true)
             ],
-            "ModuleChange": [ModuleChange(name: "a", tags: [], placements: [placement])], "Placement": [placement],
+            "ModuleChange": [ModuleChange(name: "a", tags: [], placements: [placement], config: ["a": 1])],
+            "Placement": [placement],
             "ModuleType": [ModuleType(name: "a", summary: "b", creatable: true)],
             "Table": [
                 Table(
@@ -73,9 +77,16 @@ import TypedValue
             ],
             "SlowPathUpdate": [SlowPathUpdate(rate: 1, burst: 2, snapLength: 64)],
             "Released": [Released(released: 1)],
+            "Manifest": [Manifest(modules: [], links: [])],
+            "ManifestResult": [ManifestResult(revision: 1, changes: [change])], "Change": [change],
+            "Revisions": [Revisions(revisions: [revision])], "Revision": [revision],
+            "CodeRequest": [CodeRequest(source: "", file: "a.c", object: "AAAA")],
+            "DoctorReport": [DoctorReport(findings: [finding])], "Finding": [finding],
             "Version": [Version(version: "1", kernel: "6")],
             "Problem": [
-                Problem(type: "", title: "", status: 400, detail: "", diagnostics: [diagnostic], log: "")
+                Problem(
+                    type: "", title: "", status: 400, detail: "", diagnostics: [diagnostic], log: "",
+                    pointer: "/modules/0")
             ],
             "Diagnostic": [diagnostic], "TypeShape": shapes, "EnumerationCase": names, "Member": [member],
         ]

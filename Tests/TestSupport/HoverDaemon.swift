@@ -57,13 +57,16 @@ public struct HoverDaemon: Sendable {
     public static func command(in network: Network, folder: String, pinFolder: String? = nil) -> [String] {
         [
             "nsenter", "--net=/run/netns/\(network.namespace)", products.appending(path: "hoverd").path(),
-            "--run-dir", folder, "--bpffs", pinFolder ?? pins(of: network),
+            "--run-dir", folder, "--bpffs", pinFolder ?? pins(of: network), "--state-dir", folder + "/state",
         ]
     }
 
     /// Runs `body` with a `hoverd` in a network that is there, and stops it.
+    ///
+    /// - Parameter leavingTraffic: what it has in the kernel stays, as when a service is stopped.
     public static func run(
-        in network: Network, folder: String, arguments: [String] = [], _ body: (HoverDaemon) async throws -> Void
+        in network: Network, folder: String, arguments: [String] = [], leavingTraffic: Bool = false,
+        _ body: (HoverDaemon) async throws -> Void
     ) async throws {
         let words = command(in: network, folder: folder) + arguments
         let log = try FileDescriptor.open(
@@ -79,7 +82,14 @@ public struct HoverDaemon: Sendable {
             do {
                 try await daemon.waitUntilReady()
                 try await body(daemon)
+                if !leavingTraffic, kill(daemon.processID, 0) == 0 {
+                    try? await daemon.client.down()
+                    try await wait(for: "hoverd to end", atMost: .seconds(20)) {
+                        !FileManager.default.fileExists(atPath: daemon.socket)
+                    }
+                }
             } catch {
+                try? await daemon.client.down()
                 await execution.teardown(using: [.gracefulShutDown(allowedDurationToNextStep: .seconds(10))])
                 throw DaemonFailure(reason: "\(error)", log: (try? daemon.log) ?? "")
             }

@@ -19,7 +19,7 @@ enum Components {
         }
     }
 
-    static let all = modules + links + topology + tables + packets + system + shapes
+    static let all = modules + links + topology + tables + packets + state + system + shapes
 
     static let schemas = Dictionary(all.map { ($0.name, $0.schema) }) { first, _ in first }
 
@@ -88,6 +88,16 @@ enum Components {
                 .optional(
                     "placements", .array(of: .of(Placement.self)),
                     "As in ModuleRequest, all of them. One that the module has already keeps its place."),
+                .optional(
+                    "config", .map(of: .any),
+                    "As in ModuleRequest, all of them. It is exchanged while packets go through the module."),
+            ])),
+        Component(
+            CodeRequest.self, "Code for a module. It has exactly one of `source` and `object`.",
+            .object([
+                .optional("source", .string, "C source, at most 1 MiB."),
+                .optional("file", .string, "The source's file name in diagnostics; `module.c` without."),
+                .optional("object", .base64, "A ready eBPF object file (ELF)."),
             ])),
         Component(
             Placement.self,
@@ -265,6 +275,7 @@ enum Components {
                 .required("detail", .string, "What was wrong with which object, and the next step."),
                 .optional("diagnostics", .array(of: .of(Diagnostic.self)), "Messages with their places in the source."),
                 .optional("log", .string, "clang's output as printed, or the verifier's log."),
+                .optional("pointer", .string, "The member of the request at fault, as a JSON pointer (RFC 6901)."),
             ])),
         Component(
             Diagnostic.self, "A message of clang's or of the kernel's verifier.",

@@ -40,6 +40,10 @@ enum OpenAPI {
         ["name": "tables", "description": "The modules' tables: BPF maps, with typed keys and values."],
         ["name": "packets", "description": "What modules send to their slow paths, and what these send."],
         ["name": "links", "description": "What connects modules, and the interfaces they can be linked to."],
+        [
+            "name": "state",
+            "description": "All modules and links together: manifests, revisions, and what the kernel has.",
+        ],
         ["name": "system", "description": "The daemon itself."],
     ]
 
@@ -86,6 +90,7 @@ enum OpenAPI {
         "module": "A module's id or unique display name, percent-encoded.",
         "table": "A table's name.",
         "key": "A key as a person writes it (`5`, `0x5`, `10.0.0.1`, a name) or as JSON, percent-encoded.",
+        "revision": "A revision's number.",
         "hold": "What packets are held for: the `key` of such a packet.",
         "link": "A link's id.",
         "interface": "An interface's name, without `i:`.",
@@ -135,8 +140,9 @@ enum OpenAPI {
             ]
         }
         var responses: [String: TypedValue] = ["\(success.status.code)": .object(members)]
-        // Bad encoding, a body that is too large, a foreign page, and a kernel that fails can meet every operation.
-        let kinds = [.invalid, .tooLarge, .kernel] + operation.errors
+        // Bad encoding, a body that is too large, a foreign page, and a kernel or store that fails can meet every operation;
+        // an `If-Match` that is stale, every change.
+        let kinds = [.invalid, .tooLarge, .stale, .kernel] + operation.errors
         for status in kinds.map(\.status) + [.forbidden] {
             responses["\(status.code)"] = ["$ref": .string("#/components/responses/\(status.code)")]
         }

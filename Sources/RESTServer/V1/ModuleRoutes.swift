@@ -36,10 +36,11 @@ enum ModuleRoutes {
         Route(
             method: .patch, path: "/v1/modules/{module}",
             operation: Operation(
-                id: "updateModule", tag: "modules", summary: "Changes a module's display name, tags or placements.",
+                id: "updateModule", tag: "modules",
+                summary: "Changes a module's display name, tags, placements or configuration.",
                 request: .of(ModuleChange.self),
                 success: .init(content: .json(.of(Module.self)), description: "The module as it is now."),
-                errors: [.notFound, .conflict]),
+                errors: [.notFound, .conflict, .object, .verifier]),
             handler: update),
         Route(
             method: .delete, path: "/v1/modules/{module}",
@@ -48,6 +49,15 @@ enum ModuleRoutes {
                 success: .init(status: .noContent, description: "It is gone."),
                 errors: [.notFound, .conflict]),
             handler: delete),
+        Route(
+            method: .put, path: "/v1/modules/{module}/code",
+            operation: Operation(
+                id: "replaceCode", tag: "modules",
+                summary: "Exchanges a module's code while packets go through it; its tables are taken over.",
+                request: .of(CodeRequest.self),
+                success: .init(content: .json(.of(Module.self)), description: "The module as it is now."),
+                errors: [.notFound, .conflict, .compile, .object, .verifier]),
+            handler: replaceCode),
         Route(
             method: .get, path: "/v1/modules/{module}/source",
             operation: Operation(
@@ -90,9 +100,16 @@ enum ModuleRoutes {
         let change = try call.decode(ModuleChange.self)
         let module = try await backend.controller.updateModule(
             call["module"], name: change.name, tags: change.tags,
-            placements: try change.placements?.map { (placement) throws(HoverError) in try PlacementRequest(placement) }
-        )
+            placements: try change.placements?.map { (placement) throws(HoverError) in try PlacementRequest(placement)
+            },
+            config: change.config)
         return try .json(Module(module))
+    }
+
+    private static func replaceCode(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        let request = try call.decode(CodeRequest.self)
+        let code = try ModuleSpecification.Code(source: request.source, file: request.file, object: request.object)
+        return try .json(Module(try await backend.controller.replaceCode(of: call["module"], with: code)))
     }
 
     private static func delete(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
@@ -123,24 +140,29 @@ extension ModuleSpecification {
         guard let kind = ModuleKind(rawValue: request.type) else {
             throw HoverError(.invalid, "there is no module type \(request.type): see /v1/types")
         }
-        let code: Code
-        switch (request.source, request.object) {
-        case (let source?, nil):
-            code = .source(source, file: request.file ?? "module.c")
-        case (nil, let text?):
-            guard let object = Data(base64Encoded: text) else {
-                throw HoverError(.invalid, "object: expected base64, found other characters or a wrong length")
-            }
-            code = .object([UInt8](object))
-        case (nil, nil), (_?, _?):
-            throw HoverError(.invalid, "source and object: expected exactly one of them")
-        }
         self.init(
             name: request.name, kind: kind, tags: request.tags ?? [],
             placements: try (request.placements ?? []).map { (placement) throws(HoverError) in
                 try PlacementRequest(placement)
             },
-            code: code, ports: request.ports ?? 0, maxPorts: request.maxPorts ?? 64, config: request.config ?? [:],
+            code: try Code(source: request.source, file: request.file, object: request.object),
+            ports: request.ports ?? 0, maxPorts: request.maxPorts ?? 64, config: request.config ?? [:],
             counters: request.counters ?? true)
+    }
+}
+
+extension ModuleSpecification.Code {
+    init(source: String?, file: String?, object: String?) throws(HoverError) {
+        switch (source, object) {
+        case (let source?, nil):
+            self = .source(source, file: file ?? "module.c")
+        case (nil, let text?):
+            guard let object = Data(base64Encoded: text) else {
+                throw HoverError(.invalid, "object: expected base64, found other characters or a wrong length")
+            }
+            self = .object([UInt8](object))
+        case (nil, nil), (_?, _?):
+            throw HoverError(.invalid, "source and object: expected exactly one of them")
+        }
     }
 }

@@ -13,7 +13,8 @@ extension Module {
             ports: state.ports.map { HoverAPI.Port($0) }, drops: state.drops, config: state.config,
             number: state.number, warnings: state.warnings,
             hooks: state.kind == .bridge ? [] : state.unfitForXDP == nil ? ["tc", "xdp"] : ["tc"],
-            xdpObstacle: state.unfitForXDP, packetIns: state.packetIns, copies: state.copies)
+            xdpObstacle: state.unfitForXDP, packetIns: state.packetIns, copies: state.copies,
+            generation: state.generation, code: state.code)
     }
 }
 

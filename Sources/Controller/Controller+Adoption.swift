@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+import Netlink
+
+// The beginning: what the store wants, and what the kernel has, become one.
+extension Controller {
+    /// Takes over what runs, without touching a packet; makes what is missing; removes what is of changes that an
+    /// earlier `hoverd` did not finish. After a reboot everything is missing.
+    ///
+    /// What cannot be made is logged, and the rest goes on.
+    public func begin() async throws(HoverError) {
+        try await exclusively { () async throws(HoverError) in
+            let remains = try await self.takeOverShared()
+            try await self.plan(try await self.store.load())
+            let unhealthy = await self.dataplane.ensure(
+                .everything(in: self.model), tables: self.model.modules.mapValues(\.tables))
+            for finding in unhealthy where remains != .nothing || finding.failure != nil {
+                self.log(finding)
+            }
+            try await self.keepTables(of: unhealthy)
+            if remains != .another {
+                try await self.sweep()
+            }
+            try await self.restoreEntries(reloaded: Set(unhealthy.compactMap(\.reloadedModule)))
+            try await self.store.forgetUnusedCodes()
+            try await self.refreshOwnPrograms()
+        }
+    }
+
+    private func takeOverShared() async throws(HoverError) -> Remains {
+        do throws(DataplaneError) {
+            let remains = try await dataplane.takeOver(store: store.id)
+            switch remains {
+            case .nothing:
+                try await dataplane.clear()
+                try await dataplane.prepare(store: store.id)
+            case .ours:
+                try await dataplane.forgetListeners()
+            case .another:
+                logger.error(
+                    """
+                    what runs in the kernel is described by another store: it runs on as it is, and this hoverd leaves \
+                    it alone; `hoverctl down` removes it
+                    """)
+            }
+            return remains
+        } catch {
+            throw HoverError(error)
+        }
+    }
+
+    /// Brings what the store has into the model, with the chains that follow from it and from the interfaces there are.
+    private func plan(_ rows: StoredRows) async throws(HoverError) {
+        revision = rows.revision
+        nextNumber = (rows.modules.map(\.number).max() ?? 0) + 1
+        nextLinkNumber = (rows.links.map(\.number).max() ?? 0) + 1
+        nextPlacementNumber = (rows.modules.flatMap(\.placements).map(\.number).max() ?? 0) + 1
+        model.hopsInForce = rows.hops
+        var plan = Plan()
+        for module in rows.modules {
+            model.set(.module(module.id, module), in: &plan)
+        }
+        for link in rows.links {
+            model.set(.link(link.id, link), in: &plan)
+        }
+        for record in try await interfaceRecords() {
+            model.set(.interface(record.index, record), in: &plan)
+        }
+        for link in rows.links.sorted(by: { $0.number < $1.number }) {
+            planLogging("link \(link.id)") { (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try model.planChains(of: link, in: &plan)
+            }
+        }
+        for index in model.interfaces.keys.sorted() {
+            planLogging("interface \(index)") { (model: inout Model, plan: inout Plan) throws(HoverError) in
+                try model.planMember(index, in: &plan)
+            }
+        }
+        model.hopsInForce = [:]
+    }
+
+    /// What one link cannot have must not keep the others.
+    private func planLogging(_ what: String, _ planning: (inout Model, inout Plan) throws(HoverError) -> Void) {
+        var plan = Plan()
+        do throws(HoverError) {
+            try planning(&model, &plan)
+        } catch {
+            model.rollBack(plan)
+            logger.error("\(what): \(error)")
+        }
+    }
+
+    private func interfaceRecords() async throws(HoverError) -> [InterfaceRecord] {
+        var records: [InterfaceRecord] = []
+        do throws(NetlinkError) {
+            for interface in try await dataplane.interfaces() {
+                var record = InterfaceRecord(interface: interface, device: await dataplane.device(of: interface))
+                if record.names.contains(where: { model.isConcerned(interface: $0) }) {
+                    record.peerAddress = try await dataplane.peerAddress(of: interface)
+                }
+                records.append(record)
+            }
+        } catch {
+            throw HoverError(.kernel, "\(error)")
+        }
+        return records
+    }
+
+    /// Modules that were loaded anew have other maps.
+    private func keepTables(of findings: [Finding]) async throws(HoverError) {
+        var plan = Plan()
+        for finding in findings {
+            guard let id = finding.reloadedModule, var module = model.modules[id], let tables = finding.tables else {
+                continue
+            }
+            module.tables = tables
+            model.set(.module(id, module), in: &plan)
+        }
+        let difference = Difference(from: plan.before, to: model)
+        try await store.replace(difference.modules.compactMap(\.new))
+    }
+
+    /// Removes what is pinned and belongs to nothing that is to be there: an earlier `hoverd` ended within a change.
+    func sweep() async throws(HoverError) {
+        do throws(DataplaneError) {
+            let expected = model.pins
+            let orphans = try await dataplane.pinned().subtracting(expected)
+            if !orphans.isEmpty {
+                logger.notice(
+                    "removed \(orphans.count) objects that belong to nothing: an earlier hoverd ended within a change")
+            }
+            await dataplane.remove(orphans)
+            try await dataplane.clearEntries(except: Set(model.modules.values.map(\.number)))
+        } catch {
+            throw HoverError(error)
+        }
+    }
+
+    /// Sets entries that users set: all in modules that were loaded anew, and in others those that the kernel may not
+    /// have got.
+    private func restoreEntries(reloaded: Set<String>) async throws(HoverError) {
+        let unsettled = try await store.modulesWithUnsettledEntries()
+        for id in reloaded.union(unsettled) {
+            let entries = try await store.entries(ofModule: id, all: reloaded.contains(id))
+            await restore(entries)
+        }
+    }
+
+    /// Entries of tables that are not there any more are left out.
+    func restore(_ entries: [StoredEntry]) async {
+        for entry in entries {
+            guard let table = model.modules[entry.module]?.tables.first(where: { $0.name == entry.table }) else {
+                continue
+            }
+            do {
+                try await dataplane.setEntry(entry.key, to: entry.values(of: table), of: table, ofModule: entry.module)
+                try await store.settle(entry)
+            } catch {
+                logger.warning("an entry of table \(entry.table) of module \(entry.module) was not set again: \(error)")
+            }
+        }
+    }
+
+    /// Puts this build's programs where another build's run.
+    private func refreshOwnPrograms() async throws(HoverError) {
+        guard await !dataplane.isOfThisVersion else { return }
+        do throws(DataplaneError) {
+            try await dataplane.refreshOwnPrograms(model)
+            try await dataplane.noteVersion()
+            logger.notice("replaced the programs of another version of hover, while packets went on")
+        } catch {
+            logger.error("another version's programs run on: \(error)")
+        }
+    }
+
+    private func log(_ finding: Finding) {
+        if let failure = finding.failure {
+            logger.error("\(finding.object): \(failure)")
+        } else {
+            logger.notice("\(finding.object) was missing, and is there again")
+        }
+    }
+
+    /// Removes all that Hover has in the kernel. What the store has stays.
+    public func clear() async throws(HoverError) {
+        try await exclusively { () async throws(HoverError) in
+            do throws(DataplaneError) {
+                try await self.dataplane.clear()
+            } catch {
+                throw HoverError(error)
+            }
+            self.model = Model(readCode: self.store.readCode)
+        }
+    }
+}
+
+extension StoredEntry {
+    /// One value, or one per CPU.
+    func values(of table: ModuleTable) -> [[UInt8]] {
+        guard table.valueSize > 0 else { return [[]] }
+        return stride(from: 0, to: value.count, by: table.valueSize).map {
+            Array(value[$0..<min($0 + table.valueSize, value.count)])
+        }
+    }
+}
+
+extension Model {
+    /// Whether anything that the store has is about an interface.
+    func isConcerned(interface name: String) -> Bool {
+        link(at: .interface(name)) != nil || !policies(tagging: "i:" + name).isEmpty
+            || !policies(placedAt: .interface(name)).isEmpty
+    }
+
+    /// All that is to be pinned.
+    var pins: Set<Pinned> {
+        var pins: Set<Pinned> = []
+        for module in modules.values {
+            pins.insert(.module(module.id, generation: module.generation))
+            if module.isAtXDP {
+                pins.insert(.moduleAtXDP(module.id))
+            }
+            pins.formUnion(module.ports.map { .port(module: module.id, number: $0) })
+        }
+        for chain in chains.values {
+            pins.formUnion(chain.hops.map { .hop(policy: $0.policy, instance: $0.instance) })
+            pins.formUnion(chain.ways.map { .way($0.slot) })
+        }
+        for (index, attachment) in attachments {
+            pins.insert(.interface(index))
+            pins.formUnion(attachment.hooks.map { .hook(interface: index, $0) })
+            if attachment.isHookedAtXDP {
+                pins.insert(.xdpHook(interface: index))
+            }
+        }
+        return pins
+    }
+}

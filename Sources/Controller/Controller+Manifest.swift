@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+
+extension Controller {
+    /// Makes what is there what a manifest says: one transaction, all or nothing. What is as it says stays untouched.
+    ///
+    /// - Parameters:
+    ///   - prune: removes what an earlier manifest named and this one does not.
+    ///   - dryRun: only says what would be done.
+    /// - Throws: with the `pointer` of the member at fault.
+    public func apply(
+        _ manifest: ManifestSpecification, prune: Bool, dryRun: Bool
+    ) async throws(HoverError) -> TransactionResult {
+        try manifest.check()
+        let codes = try await codes(for: manifest)
+        return try await exclusively { () async throws(HoverError) in
+            try await self.refreshInterfaces(of: manifest)
+            let held = codes.map { self.store.hold($0.stored) }
+            defer { self.store.letGo(held) }
+            let codeOf = Dictionary(zip(codes.map(\.key), zip(codes, held)), uniquingKeysWith: { first, _ in first })
+            return try await self.transaction("apply a manifest", dryRun: dryRun) {
+                (model: inout Model, plan: inout Plan) throws(HoverError) in
+                var application = Application(
+                    manifest: manifest, model: model, nextNumber: self.nextNumber,
+                    nextLinkNumber: self.nextLinkNumber, nextPlacementNumber: self.nextPlacementNumber)
+                application.codeOf = codeOf.mapValues { (code: $0.0.code, id: $0.1) }
+                try application.plan(prune: prune, in: &plan)
+                model = application.model
+                if !dryRun {
+                    self.nextNumber = application.nextNumber
+                    self.nextLinkNumber = application.nextLinkNumber
+                    self.nextPlacementNumber = application.nextPlacementNumber
+                }
+                return application.changes
+            }
+        }
+    }
+
+    /// Carries out a change, or only says what it would be.
+    func transaction(
+        _ summary: String, dryRun: Bool, _ planning: (inout Model, inout Plan) throws(HoverError) -> [ChangeState]
+    ) async throws(HoverError) -> TransactionResult {
+        guard dryRun else {
+            let changes = try await change(summary, planning)
+            return TransactionResult(revision: revision, changes: withReasons(changes))
+        }
+        try checkRevision()
+        var trial = model
+        var plan = Plan()
+        return TransactionResult(revision: revision, changes: try planning(&trial, &plan))
+    }
+
+    /// Links that wait say what for.
+    private func withReasons(_ changes: [ChangeState]) -> [ChangeState] {
+        changes.map { change in
+            guard change.kind == .link, change.action == .create, let link = model.links[change.id],
+                let reason = model.pendingReason(of: link)
+            else { return change }
+            var pending = change
+            pending.detail = "pending: " + reason
+            return pending
+        }
+    }
+
+    private func refreshInterfaces(of manifest: ManifestSpecification) async throws(HoverError) {
+        let links = manifest.links.flatMap { [$0.from.node, $0.to.node] }
+        let placements = manifest.modules.flatMap(\.placements).map(\.end.node)
+        let names = Set(links + placements).filter { $0.hasPrefix("i:") }.map { String($0.dropFirst(2)) }
+        guard !names.isEmpty else { return }
+        try await refreshInterfaces()
+        for name in names.sorted() where model.interface(named: name).map({ !isRefreshed($0) }) ?? false {
+            try await refreshInterface(named: name)
+        }
+    }
+
+    /// What has a link or programs is kept up to date anyway.
+    private func isRefreshed(_ record: InterfaceRecord) -> Bool {
+        model.attachments[record.index] != nil || record.interface.kind != "veth"
+    }
+
+    /// The codes that modules do not have yet, each compiled once.
+    private func codes(for manifest: ManifestSpecification) async throws(HoverError) -> [ManifestCode] {
+        var codes: [ManifestCode] = []
+        var known: Set<ManifestCode.Key> = []
+        for (index, module) in manifest.modules.enumerated() {
+            let key = ManifestCode.Key(module)
+            guard !hasAlready(module), known.insert(key).inserted else { continue }
+            do throws(HoverError) {
+                let code = try await compile(module.code, counters: module.counters)
+                codes.append(ManifestCode(key: key, code: code))
+            } catch {
+                throw error.at("/modules/\(index)/\(module.code.member)")
+            }
+        }
+        return codes
+    }
+
+    private func hasAlready(_ module: ModuleSpecification) -> Bool {
+        guard case .source(let source, _) = module.code, let id = model.modules(named: module.name).first,
+            let running = model.modules[id]
+        else { return false }
+        return running.source == source && running.hasCounters == module.counters
+    }
+}
+
+/// A code of a manifest, compiled.
+struct ManifestCode: Sendable {
+    /// What it was compiled from.
+    struct Key: Sendable, Hashable {
+        var source: String?
+        var object: [UInt8]?
+        var counters: Bool
+
+        init(_ module: ModuleSpecification) {
+            counters = module.counters
+            switch module.code {
+            case .source(let text, _): source = text
+            case .object(let bytes): object = bytes
+            }
+        }
+    }
+
+    var key: Key
+    var code: CompiledCode
+
+    var stored: StoredCode { code.stored }
+}
+
+extension ModuleSpecification.Code {
+    /// The member of a request that has it.
+    var member: String {
+        switch self {
+        case .source: "source"
+        case .object: "object"
+        }
+    }
+}
+
+extension ManifestSpecification {
+    func check() throws(HoverError) {
+        var names: Set<String> = []
+        for (index, module) in modules.enumerated() {
+            try inManifest("/modules/\(index)") { () throws(HoverError) in
+                try module.check()
+            }
+            guard names.insert(module.name).inserted else {
+                throw HoverError(
+                    .invalid, "two modules of the manifest are named \(module.name): names are unique in a manifest"
+                ).at("/modules/\(index)/name")
+            }
+        }
+    }
+}

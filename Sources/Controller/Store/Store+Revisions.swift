@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GRDB
+
+/// A change that was made.
+public struct Revision: Sendable, Hashable {
+    /// Goes up by one with each change.
+    public var number: Int
+    /// RFC 3339, UTC.
+    public var time: String
+    public var author: String
+    public var summary: String
+}
+
+/// What rows were at an earlier revision, for those that changed since; nil where there was none.
+struct EarlierRows: Sendable {
+    var modules: [String: ModuleRecord?] = [:]
+    var links: [String: LinkRecord?] = [:]
+    /// The entries of modules that were deleted since.
+    var entries: [StoredEntry] = []
+}
+
+extension Store {
+    /// The last changes, newest first.
+    func revisions() async throws(HoverError) -> [Revision] {
+        try await read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT number, time, author, summary FROM revision ORDER BY number DESC"
+            ).map {
+                Revision(number: $0["number"], time: $0["time"], author: $0["author"], summary: $0["summary"])
+            }
+        }
+    }
+
+    /// What the rows that changed after a revision were before.
+    func rows(at revision: Int) async throws(HoverError) -> EarlierRows {
+        let sources = try await sources()
+        return try await read { database in
+            var earlier = EarlierRows()
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT kind, id, record FROM revision_row WHERE revision > ? ORDER BY revision",
+                arguments: [revision])
+            for row in rows {
+                let id: String = row["id"]
+                let record: String? = row["record"]
+                if row["kind"] == "module", earlier.modules[id] == nil {
+                    earlier.modules[id] = .some(
+                        try record.map {
+                            var module = try decode(ModuleRecord.self, $0)
+                            module.source = sources[module.code]?.source
+                            module.warnings = sources[module.code]?.warnings ?? ""
+                            return module
+                        })
+                } else if row["kind"] == "link", earlier.links[id] == nil {
+                    earlier.links[id] = .some(try record.map { try decode(LinkRecord.self, $0) })
+                }
+            }
+            earlier.entries = try Row.fetchAll(
+                database, sql: "SELECT module, name, key, value FROM revision_entry WHERE revision > ?",
+                arguments: [revision]
+            ).map {
+                StoredEntry(
+                    module: $0["module"], table: $0["name"], key: Array($0["key"] as Data),
+                    value: Array($0["value"] as Data))
+            }
+            return earlier
+        }
+    }
+}
