@@ -9,6 +9,7 @@
 // return 0, or a negative error number: the packet may then be changed in part, and should be dropped.
 #pragma once
 
+#include <hover/bounds.h>
 #include <hover/packet.h>
 #include <hover/parse.h>
 #include <hover/types.h>
@@ -104,7 +105,7 @@ static __noinline __attribute__((unused)) int hover_replace_quoted(void *pkt, co
 	sum = hover_l4_sum_offset(pkt, headers, change->place);
 	if (sum < 0)
 		return sum;
-	if (size < 1 || size > sizeof(change->to))
+	if (!HOVER_BOUNDED(size, sizeof(change->to)))
 		return -EINVAL;
 	error = pkt_store(pkt, change->offset, change->to, size);
 	if (!error && headers->version == 4 && change->place != HOVER_IN_L4)
@@ -199,7 +200,7 @@ static __noinline __attribute__((unused)) int hover_replace_ip(void *pkt, const 
 {
 	struct hover_change change = { .offset = offset, .size = size, .place = HOVER_IN_IP, .to = { to } };
 
-	if (size < 1 || size > 4 || !hover_is_inside(headers, offset, size, false) ||
+	if (!HOVER_BOUNDED(size, 4) || !hover_is_inside(headers, offset, size, false) ||
 	    pkt_load(pkt, offset, change.from, size) < 0)
 		return -EINVAL;
 	return hover_replace(pkt, headers, &change, size);
@@ -210,7 +211,7 @@ static __noinline __attribute__((unused)) int hover_replace_l4(void *pkt, const 
 {
 	struct hover_change change = { .offset = offset, .size = size, .place = HOVER_IN_L4, .to = { to } };
 
-	if (size < 1 || size > 4 || !hover_is_inside(headers, offset, size, true) ||
+	if (!HOVER_BOUNDED(size, 4) || !hover_is_inside(headers, offset, size, true) ||
 	    pkt_load(pkt, offset, change.from, size) < 0)
 		return -EINVAL;
 	return hover_replace(pkt, headers, &change, size);

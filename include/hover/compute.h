@@ -4,6 +4,7 @@
 // hover/checksum.h: it takes less time, and is right for those whose checksum the device is still to make.
 #pragma once
 
+#include <hover/bounds.h>
 #include <hover/packet.h>
 #include <hover/parse.h>
 
@@ -27,7 +28,7 @@ static __noinline __attribute__((unused)) __s64 hover_sum_packet(void *pkt, __u3
 		return sum;
 	// What is left, with zeros behind it.
 	__builtin_memset(words, 0, sizeof(words));
-	if (size >= sizeof(words) || pkt_load(pkt, offset, words, size) < 0)
+	if (!HOVER_BOUNDED(size, sizeof(words) - 1) || pkt_load(pkt, offset, words, size) < 0)
 		return -EFAULT;
 	return (__u32)bpf_csum_diff(NULL, 0, words, sizeof(words), sum);
 }
