@@ -85,7 +85,7 @@ public final class BPFObject {
     ///   something that the kernel does not have or that libbpf cannot do; `.kernel` for lack of permission or memory.
     public func load() throws(BPFError) {
         guard !isLoaded else { throw .object(error("it is loaded already")) }
-        let logSize = VerifierLog.maximumSize
+        let logSize = VerifierLog.bufferSize
         // Pages that nothing is written to cost nothing. calloc() would clear all of it, 1 ms, as soon as it has memory
         // to use again.
         guard
@@ -104,7 +104,7 @@ public final class BPFObject {
             bpf_program__set_log_buf(program.pointer, nil, 0)
         }
         guard result == 0 else {
-            throw failure(errno: -result, log: String(cString: log), messages: messages)
+            throw failure(errno: -result, log: VerifierLog.text(log), messages: messages)
         }
         isLoaded = true
     }

@@ -19,6 +19,10 @@ public enum Feature: Sendable, Hashable, CaseIterable {
     case redirectPeer
     /// Reading many entries of a hash map at once.
     case batchedLookup
+    /// A verifier's log that does not fit keeps its end, where the reason is, and not its beginning.
+    case verifierLogEnd
+    /// The helper `bpf_ktime_get_tai_ns`, the newest that Hover's own helpers call.
+    case taiClock
 
     /// The first version of Linux that has it.
     public var since: String {
@@ -26,6 +30,8 @@ public enum Feature: Sendable, Hashable, CaseIterable {
         case .tcx: "6.6"
         case .redirectPeer: "5.10"
         case .batchedLookup: "5.6"
+        case .verifierLogEnd: "6.4"
+        case .taiClock: "6.1"
         }
     }
 
@@ -35,8 +41,10 @@ public enum Feature: Sendable, Hashable, CaseIterable {
             let isSupported =
                 switch self {
                 case .tcx: try Feature.hasTcx()
-                case .redirectPeer: try Feature.hasRedirectPeer()
+                case .redirectPeer: try Feature.knows(BPF_FUNC_redirect_peer)
                 case .batchedLookup: try Feature.hasBatchedLookup()
+                case .verifierLogEnd: try Feature.hasVerifierLogEnd()
+                case .taiClock: try Feature.knows(BPF_FUNC_ktime_get_tai_ns)
                 }
             return isSupported ? .supported : .unsupported(since: since)
         } catch {
@@ -61,10 +69,10 @@ public enum Feature: Sendable, Hashable, CaseIterable {
     }
 
     /// The verifier refuses a helper that it does not know with EINVAL, and this program for nothing else.
-    private static func hasRedirectPeer() throws(KernelError) -> Bool {
+    private static func knows(_ helper: bpf_func_id) throws(KernelError) -> Bool {
         var call = bpf_insn()
         call.code = UInt8(BPF_JMP | BPF_CALL)
-        call.imm = Int32(BPF_FUNC_redirect_peer.rawValue)
+        call.imm = Int32(helper.rawValue)
         do {
             _ = try load([move(register: 1, 0), move(register: 2, 0), call, exit])
             return true
@@ -89,6 +97,28 @@ public enum Feature: Sendable, Hashable, CaseIterable {
         case EINVAL, kernelNotSupported: return false
         default: throw KernelError(operation: "read", object: "an empty map", errno: errno)
         }
+    }
+
+    /// Has a program of many instructions logged into a small buffer: what is counted in the end is there, or not.
+    private static func hasVerifierLogEnd() throws(KernelError) -> Bool {
+        // The smallest that kernels before 6.4 take.
+        var log = [CChar](repeating: 0, count: 128)
+        let instructions = [bpf_insn](repeating: move(register: 0, 0), count: 32) + [exit]
+        let number = log.withUnsafeMutableBufferPointer { log in
+            var options = bpf_prog_load_opts()
+            options.sz = MemoryLayout<bpf_prog_load_opts>.size
+            options.log_level = 1
+            options.log_buf = log.baseAddress
+            options.log_size = UInt32(log.count)
+            let type = bpf_prog_type(ProgramType.schedulerClassifier.rawValue)
+            return bpf_prog_load(type, "hover_probe", "GPL", instructions, instructions.count, &options)
+        }
+        if number >= 0 { close(number) }
+        guard number >= 0 || errno == ENOSPC else {
+            throw KernelError(operation: "load program", object: "hover_probe", errno: errno)
+        }
+        return String(decoding: log.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).contains(
+            "processed ")
     }
 
     private static func load(_ instructions: [bpf_insn]) throws(KernelError) -> BPFProgram {

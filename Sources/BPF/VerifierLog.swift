@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 
 /// The kernel verifier's log of a program that it refused (kernel/bpf/verifier.c, kernel/bpf/log.c).
 struct VerifierLog {
-    /// Bytes; more is cut off (by kernels before 6.4 at the end, later at the beginning).
+    /// Bytes that are kept, from the end.
     static let maximumSize = 16 << 20
+
+    /// Bytes for the kernel to write to. One that keeps the beginning gets what the longest logs take: the reason is at
+    /// their end.
+    static let bufferSize = Feature.verifierLogEnd.probe() == .supported ? maximumSize : 16 * maximumSize
+
+    /// The end of what the kernel wrote, in whole lines.
+    static func text(_ buffer: UnsafePointer<CChar>) -> String {
+        let surplus = strlen(buffer) - maximumSize
+        guard surplus > 0 else { return String(cString: buffer) }
+        let start = buffer + surplus
+        return String(cString: strchr(start, 10).map { UnsafePointer($0 + 1) } ?? start)
+    }
 
     private let lines: [Substring]
 
