@@ -3,6 +3,7 @@
 import BPF
 import Foundation
 import ModuleCompiler
+import TestSupport
 import Testing
 
 /// Where a helper is to work.
@@ -123,7 +124,7 @@ func eventually(
     within seconds: Double = 10, _ what: Comment, sourceLocation: Testing.SourceLocation = #_sourceLocation,
     _ condition: () throws -> Bool
 ) throws {
-    let end = Date(timeIntervalSinceNow: seconds)
+    let end = Date(timeIntervalSinceNow: seconds * Double(patience))
     while try !condition() {
         guard Date() < end else {
             Issue.record(what, sourceLocation: sourceLocation)

@@ -101,7 +101,7 @@ import Testing
         let receive = """
             import socket
             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-            s.bind(("eth0", 3)); s.settimeout(10)
+            s.bind(("eth0", 3)); s.settimeout(\(10 * patience))
             n = 0
             while n < \(frames.count):
                 n += s.recv(100)[6:12] == bytes.fromhex("020000000009")

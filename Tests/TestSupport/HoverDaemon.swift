@@ -90,10 +90,10 @@ public struct HoverDaemon: Sendable {
                 }
             } catch {
                 try? await daemon.client.down()
-                await execution.teardown(using: [.gracefulShutDown(allowedDurationToNextStep: .seconds(10))])
+                await execution.teardown(using: [.gracefulShutDown(allowedDurationToNextStep: .seconds(10 * patience))])
                 throw DaemonFailure(reason: "\(error)", log: (try? daemon.log) ?? "")
             }
-            await execution.teardown(using: [.gracefulShutDown(allowedDurationToNextStep: .seconds(20))])
+            await execution.teardown(using: [.gracefulShutDown(allowedDurationToNextStep: .seconds(20 * patience))])
         }
         guard result.terminationStatus.isSuccess else {
             throw DaemonFailure(

@@ -61,12 +61,13 @@ public func attempt(_ command: [String], input: String = "") async throws -> Com
         output: result.standardOutput, errors: result.standardError)
 }
 
-/// Asks again and again until `condition` holds, at most for `limit`.
+/// Asks again and again until `condition` holds, at most for `limit` times `patience`.
 ///
 /// - Throws: `CommandFailure` that names what was waited for.
 public func wait(
     for what: String, atMost limit: Duration = .seconds(10), until condition: () async throws -> Bool
 ) async throws {
+    let limit = limit * patience
     let deadline = ContinuousClock.now + limit
     while try await !condition() {
         guard ContinuousClock.now < deadline else {
