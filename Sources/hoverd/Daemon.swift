@@ -30,6 +30,7 @@ struct Daemon {
             atPath: runFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let runLock = try ProcessLock(path: runFolder + "/hoverd.lock")
         try Host.prepare(pinFolder: pinFolder)
+        Host.kernelLimits().forEach { logger.notice("\($0)") }
         let pinLock = try ProcessLock(path: pinFolder)
         let environment = ProcessInfo.processInfo.environment
         let compiler = ModuleCompiler(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BPF
 import Foundation
 import HoverAPI
 import TestSupport
@@ -17,6 +18,13 @@ import Testing
             #expect(!pins.succeeded)
             #expect(pins.errors.contains("pid \(daemon.processID)"), "\(pins.errors)")
             #expect(try await daemon.client.modules().isEmpty, "the first one still answers")
+        }
+    }
+
+    @Test func whatTheKernelLacksIsSaidAtTheStart() async throws {
+        try await HoverDaemon.with { daemon in
+            let lines = try daemon.log.split(separator: "\n").filter { $0.contains(" notice ") }
+            #expect(lines.contains { $0.contains("clsact") } == (Feature.tcx.probe() != .supported), "\(lines)")
         }
     }
 
