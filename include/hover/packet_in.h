@@ -3,6 +3,7 @@
 // Packets for a module's slow path: a record in a ring that the slow path reads, under a limit of packets a second.
 #pragma once
 
+#include <hover/bounds.h>
 #include <hover/bucket.h>
 #include <hover/hook.h>
 #include <hover/packet_in_maps.h>
@@ -21,16 +22,17 @@ static __always_inline long hover_capture(HOVER_CONTEXT *context, void *to, __u3
 }
 
 // Room in a ring must be asked for in a constant size: the smallest of some that holds the packet. Returns false when
-// the ring is full.
+// the ring is full. The bounds are checked where they are needed: a size that was on the stack meanwhile has lost them.
 #define HOVER_SUBMIT(ring, head, context, size, room)                                                                 \
 	({                                                                                                            \
 		struct {                                                                                              \
 			struct hover_packet_in head;                                                                  \
 			__u8 bytes[room];                                                                             \
 		} *record_ = bpf_ringbuf_reserve(ring, sizeof(*record_), 0);                                          \
+		__u32 size_ = (size);                                                                                 \
 		if (record_) {                                                                                        \
 			record_->head = *(head);                                                                      \
-			if (hover_capture(context, record_->bytes, size))                                             \
+			if (!HOVER_BOUNDED(size_, room) || hover_capture(context, record_->bytes, size_))             \
 				record_->head.captured = 0;                                                           \
 			bpf_ringbuf_submit(record_, 0);                                                               \
 		}                                                                                                     \
@@ -41,8 +43,6 @@ static __always_inline bool hover_submit(void *ring, struct hover_packet_in *hea
 {
 	__u32 size = head->captured;
 
-	// The verifier forgets a bound that is not the register's own.
-	asm volatile("" : "+r"(size));
 	if (size == 0 || size > HOVER_MOST_CAPTURED)
 		return false;
 	if (size <= 128)
