@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 import Testing
 
 /// `include/hover/conntrack.h`: all but TCP's states.
@@ -213,7 +214,12 @@ struct ConntrackTests {
         try onThreads(4) { _ in
             try track.rig.run(packet, times: 20_000)
         }
-        #expect(try track.rig.global("refusals") == 0)
+        let refusals = try track.rig.global("refusals")
+        withKnownIssue("a CPU stood still in the middle of a beginning", isIntermittent: true) {
+            #expect(refusals == 0)
+        } when: {
+            isEmulated
+        }
         #expect(try track.connections().count == 200)
         #expect(try track.tuples() == 400)
         try eventually("all expire") { try track.rig.counts("connections").entries == 0 }
@@ -237,7 +243,12 @@ struct ConntrackTests {
         #expect(try UInt64(track.connections().count) == counts.entries)
         #expect(try UInt64(track.tuples()) == 2 * counts.entries)
         // Who comes while another CPU ends the connection may find it neither there nor gone.
-        #expect(try track.rig.global("refusals") < 4_000)
+        let refusals = try track.rig.global("refusals")
+        withKnownIssue("a CPU stood still in the middle of an end", isIntermittent: true) {
+            #expect(refusals < 4_000)
+        } when: {
+            isEmulated
+        }
         // No place is lost.
         try track.rig.set("mode", to: 0)
         for port in 1...250 as ClosedRange<UInt16> {

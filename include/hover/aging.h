@@ -92,15 +92,16 @@ static __always_inline bool hover_age_claim(struct hover_age *age, __u64 expires
 	return __sync_val_compare_and_swap(&age->expires, expires, HOVER_DEAD) == expires;
 }
 
-// The same of an entry that has not expired; false if it has, or somebody else removes it.
-static __always_inline bool hover_age_claim_alive(struct hover_age *age, __u64 now)
+// The same of an entry that has not expired, and what `expires` it had; false if it has, or somebody else removes it.
+// The kernel uses a removed entry's memory at once for the next: if another CPU has removed the entry that was looked
+// up, this one is another key's, and goes back to it.
+static __always_inline bool hover_age_claim_alive(struct hover_age *age, __u64 now, __u64 *expires)
 {
 	for (int try = 0; try < HOVER_SWEEP_TRIES; try++) {
-		__u64 expires = *(volatile __u64 *)&age->expires;
-
-		if (expires && expires <= now)
+		*expires = *(volatile __u64 *)&age->expires;
+		if (*expires && *expires <= now)
 			return false;
-		if (hover_age_claim(age, expires))
+		if (hover_age_claim(age, *expires))
 			return true;
 	}
 	return false;
@@ -207,9 +208,9 @@ static __always_inline void hover_aging_visit(struct hover_aging maps, const voi
 //	int name_delete(const key_type *key)
 //		Returns 0, or -ENOENT.
 //
-// A value that was found can be read and written in place as long as the packet is handled. The value of an insert lies
-// on the stack: keep it below 200 bytes. User space reads what was counted in the table `<name>_counts` (struct
-// hover_table_counts).
+// A value that was found can be read and written in place as long as the packet is handled; if the entry is removed
+// meanwhile, its memory may already be another entry's. The value of an insert lies on the stack: keep it below 200
+// bytes. User space reads what was counted in the table `<name>_counts` (struct hover_table_counts).
 #define HOVER_AGING_TABLE(name, key_type, value_type, most_entries, idle, absolute)                                   \
 	struct hover_##name##_entry {                                                                                 \
 		struct hover_age age;                                                                                 \
@@ -342,14 +343,17 @@ static __always_inline void hover_aging_visit(struct hover_aging maps, const voi
 		struct hover_aging maps = hover_##name##_maps();                                                      \
 		struct hover_table_counts *counts = hover_aging_counts(maps);                                         \
 		struct hover_##name##_slot *slot;                                                                     \
+		__u64 expires;                                                                                        \
 		__u32 number;                                                                                         \
                                                                                                                       \
-		if (!entry || !counts)                                                                                \
+		if (!entry || !counts || !hover_age_claim_alive(&entry->age, HOVER_NOW(), &expires))                  \
 			return -ENOENT;                                                                               \
-		number = entry->age.slot;                                                                             \
-		if (!hover_age_claim_alive(&entry->age, HOVER_NOW()))                                                 \
-			return -ENOENT;                                                                               \
+		number = *(volatile __u32 *)&entry->age.slot;                                                         \
 		slot = hover_##name##_slot_at(number - 1);                                                            \
+		if (slot && __builtin_memcmp(&slot->key, key, sizeof(*key))) {                                        \
+			__sync_val_compare_and_swap(&entry->age.expires, HOVER_DEAD, expires);                        \
+			return -ENOENT;                                                                               \
+		}                                                                                                     \
 		if (slot)                                                                                             \
 			HOVER_COUNT(counts->deleted, 1);                                                              \
 		return hover_aging_remove(maps, key, number, slot ? &slot->due : NULL);                               \
