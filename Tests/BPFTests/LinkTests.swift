@@ -11,7 +11,7 @@ private func tc(_ arguments: String) throws -> String {
 }
 
 @Suite struct LinkTests {
-    @Test(.enabled(if: hasTcx), arguments: TcxDirection.allCases)
+    @Test(.enabled(if: hasTcx, "needs tcx (Linux 6.6)"), arguments: TcxDirection.allCases)
     func `a tcx link attaches until it is detached`(direction: TcxDirection) throws {
         let program = try loadClassifier(returning: -1)
         let other = try loadClassifier(returning: -1)
@@ -28,7 +28,7 @@ private func tc(_ arguments: String) throws -> String {
         }
     }
 
-    @Test(.enabled(if: hasTcx))
+    @Test(.enabled(if: hasTcx, "needs tcx (Linux 6.6)"))
     func `a pinned link stays, and goes with its interface`() throws {
         let program = try loadClassifier(returning: -1)
         try withPrivateBPFFileSystem { folder in
@@ -42,7 +42,7 @@ private func tc(_ arguments: String) throws -> String {
         }
     }
 
-    @Test(.enabled(if: hasTcx))
+    @Test(.enabled(if: hasTcx, "needs tcx (Linux 6.6)"))
     func `links come after each other on a hook`() throws {
         let drop = try loadClassifier(returning: 2)
         let next = try loadClassifier(returning: -1)
@@ -56,7 +56,7 @@ private func tc(_ arguments: String) throws -> String {
         }
     }
 
-    @Test(.enabled(if: hasTcx))
+    @Test(.enabled(if: hasTcx, "needs tcx (Linux 6.6)"))
     func `an interface that there is not is an error`() throws {
         let program = try loadClassifier(returning: -1)
         let error = #expect(throws: KernelError.self) {
