@@ -5,6 +5,7 @@
 // code is the same in all of them (Sources/Dataplane/finish.bpf.c).
 #pragma once
 
+#include <hover/bounds.h>
 #include <hover/packet_in.h>
 #include <hover/settle.h>
 
@@ -80,6 +81,7 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 		.skb = skb,
 		.md = md,
 		.state = state,
+		.waiting = hover_unknown_zero(),
 		.keeps = verdict != RX_FLOOD,
 		.device = HOVER_DEVICE,
 	};

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include <hover/bounds.h>
 #include <hover/packet.h>
 #include <hover/parse.h>
 #include <hover/types.h>
@@ -173,7 +174,7 @@ static long hover_tcp_option(__u32 index, struct hover_tcp_options *options)
 
 static __noinline int hover_tcp_scale(void *pkt, __u32 offset, __u32 size)
 {
-	struct hover_tcp_options options = { .end = size, .scale = HOVER_NO_SCALE };
+	struct hover_tcp_options options = { .at = hover_unknown_zero(), .end = size, .scale = HOVER_NO_SCALE };
 
 	if (size < 4)
 		return HOVER_NO_SCALE;

@@ -15,6 +15,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include <hover/bounds.h>
 #include <hover/clock.h>
 #include <hover/timer.h>
 
@@ -95,7 +96,9 @@ static __always_inline bool hover_slot_give(void *unused, __u32 slot, __u64 *due
 // One run of the timer: calls `visit`, a function for bpf_loop, for the slots at the cursor. Returns when to run again.
 static __always_inline __u64 hover_sweep_run(struct hover_sweep *sweep, __u32 entries, void *visit)
 {
-	struct hover_sweep_run run = { .now = HOVER_NOW(), .first = sweep->cursor, .work = HOVER_SWEEP_WORK };
+	struct hover_sweep_run run = { .now = HOVER_NOW(),
+				       .first = sweep->cursor,
+				       .work = HOVER_SWEEP_WORK + hover_unknown_zero() };
 	__u32 end = *(volatile __u32 *)&sweep->fresh;
 	__u32 count;
 
