@@ -131,7 +131,8 @@ import Testing
         }
     }
 
-    @Test func otherProgramsOnTheInterfaceStay() async throws {
+    @Test(.enabled(if: Feature.tcx.probe() == .supported, "needs tcx (Linux 6.6)"))
+    func otherProgramsOnTheInterfaceStay() async throws {
         try await HoverDaemon.with { daemon in
             let left = try await daemon.network.addHost("left", address: "10.0.0.1/24")
             try await daemon.network.ip("address", "add", "10.0.0.9/24", "dev", "left")

@@ -40,13 +40,19 @@ public struct Network: Sendable {
         try await shell(["ip", "-n", name] + words)
     }
 
-    /// The tcx programs on the interfaces in `hoverd`'s namespace, by their kernel's names, but that on Hover's own
-    /// device.
+    /// The programs on the interfaces in `hoverd`'s namespace, at tcx or else of clsact filters, by their kernel's names,
+    /// but that on Hover's own device.
     public func programs() async throws -> [String] {
-        let indices = try await ip("-o", "link", "show").split(separator: "\n").compactMap {
-            UInt32($0.prefix { $0 != ":" })
-        }
-        return try await inNamespace(name) {
+        let links = try await ip("-o", "link", "show").split(separator: "\n")
+        let names =
+            Feature.tcx.probe() == .supported
+            ? try await tcxPrograms(of: links.compactMap { UInt32($0.prefix { $0 != ":" }) })
+            : try await clsactPrograms(of: links.compactMap { $0.split(separator: " ").dropFirst().first })
+        return names.filter { $0 != "hover_dispatch" }
+    }
+
+    private func tcxPrograms(of indices: [UInt32]) async throws -> [String] {
+        try await inNamespace(name) {
             try indices.flatMap { index in
                 try TcxDirection.allCases.flatMap { direction in
                     try BPFLink.programs(tcx: direction, interfaceIndex: index).map {
@@ -54,8 +60,22 @@ public struct Network: Sendable {
                     }
                 }
             }
-            .filter { $0 != "hover_dispatch" }
         }
+    }
+
+    private func clsactPrograms(of interfaces: [Substring]) async throws -> [String] {
+        var names: [String] = []
+        for interface in interfaces {
+            // As `ip` shows it: `lo:`, `veth@if2:`.
+            let device = String(interface.prefix { $0 != ":" && $0 != "@" })
+            for direction in TcxDirection.allCases {
+                // Without the qdisc it fails. libbpf names a filter after its program: `hover_ingress:[12]`.
+                let shown = try await attempt(["tc", "-n", name, "filter", "show", "dev", device, "\(direction)"])
+                let words = shown.output.split { $0.isWhitespace }
+                names += words.filter { $0.contains(":[") }.map { String($0.prefix { $0 != ":" }) }
+            }
+        }
+        return names
     }
 
     /// Runs a command in `hoverd`'s network namespace, with the mounts of this process.
