@@ -6,10 +6,10 @@ DESTDIR ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench format lint install clean
+.PHONY: help build demo test test-kernels bench format lint install clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build hoverd and hoverctl (debug)
 	@scripts/build
@@ -20,6 +20,9 @@ demo: build ## Chain two uploaded C modules between two namespaces, and ping acr
 
 test: ## Run all tests (root); TESTS=regex for some
 	@scripts/test $(TESTS)
+
+test-kernels: ## Run the kernel and traffic tests on Linux 6.1 in a virtual machine, slowly (root); TESTS=regex
+	@TESTS="$(TESTS)" scripts/test-kernels
 
 bench: ## Run all benchmarks (root); BENCH=name for one
 	@scripts/bench $(BENCH)
