@@ -9,20 +9,15 @@
 // checks a module for all ports at once. The verifier removes it otherwise (kernel/bpf/verifier.c, opt_remove_nops).
 #define HOVER_PLACEHOLDER(id) (0x48560000 | (id))
 
-// A number of 32 bits. Each use is an instruction of its own: kept in a register from one use to the next, it would
-// have to be saved across calls.
+// A number of 32 bits. Each use is an instruction of its own, for clang takes the counter for a difference: kept in a
+// register from one use to the next, the number would have to be saved across calls. Clang leaves out what is not used.
+// Not `volatile`, which clang takes for a write to memory: whatever was read before would be read again.
 #define HOVER_CONSTANT(id)                                                                                            \
 	({                                                                                                            \
 		__u32 constant_;                                                                                      \
-		asm volatile("%0 = %1\n\tgoto +0\n\tgoto +0" : "=w"(constant_) : "i"(HOVER_PLACEHOLDER(id)));         \
-		constant_;                                                                                            \
-	})
-
-// The same for a number that most modules do not use: clang leaves it out there.
-#define HOVER_RARE_CONSTANT(id)                                                                                       \
-	({                                                                                                            \
-		__u32 constant_;                                                                                      \
-		asm("%0 = %1\n\tgoto +0\n\tgoto +0" : "=w"(constant_) : "i"(HOVER_PLACEHOLDER(id)));                  \
+		asm("%0 = %1\n\tgoto +0\n\tgoto +0"                                                                   \
+		    : "=w"(constant_)                                                                                 \
+		    : "i"(HOVER_PLACEHOLDER(id)), "i"(__COUNTER__));                                                  \
 		constant_;                                                                                            \
 	})
 

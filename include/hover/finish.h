@@ -53,8 +53,12 @@ static __always_inline void hover_copy_to(struct hover_copies *copies, __u32 por
 		return;
 	}
 	hover_count(HOVER_COUNT_COPY);
-	if (HOVER_COUNTS)
-		hover_count_tx(hover_counters_here(), port, 1, skb->len);
+	if (HOVER_COUNTS) {
+		struct hover_counters *counters = hover_counters_here();
+
+		if (counters && port <= HOVER_MAX_PORT)
+			hover_count_tx(counters, port, 1, skb->len);
+	}
 }
 
 static long hover_copy_if_wanted(__u32 index, struct hover_copies *copies)
@@ -75,7 +79,7 @@ static long hover_copy_if_wanted(__u32 index, struct hover_copies *copies)
 
 // Sends the copies that a verdict asks for. The packet itself goes to the last port of a flood.
 static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metadata *md, int verdict,
-					     struct hover_counters *volatile *kept, struct hover_state *state)
+					     const struct hover_arrival *arrival, struct hover_state *state)
 {
 	struct hover_copies copies = {
 		.skb = skb,
@@ -88,7 +92,7 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 	__u32 next = state->next, self = state->self;
 
 	if (!md->copies && !md->flood)
-		return hover_settle(skb, md, verdict, kept, state);
+		return hover_settle(skb, md, verdict, arrival, state);
 	if (state->depth >= HOVER_MOST_DEPTH)
 		return hover_drop(HOVER_DROP_LOOP);
 	bpf_loop(md->flood ? HOVER_MAX_WAY : HOVER_MIRROR_PORTS, hover_copy_if_wanted, &copies, 0);
@@ -101,11 +105,11 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 	state->next = next;
 	state->self = self;
 	if (copies.keeps)
-		return hover_settle(skb, md, verdict, kept, state);
+		return hover_settle(skb, md, verdict, arrival, state);
 	if (!copies.waiting)
 		return hover_drop(HOVER_IS_POLICY ? HOVER_DROP_NO_PORT : HOVER_DROP_UNLINKED);
 	md->redir_ifc = copies.waiting;
-	return hover_forward(skb, md, kept);
+	return hover_forward(skb, md, arrival);
 }
 
 #endif
@@ -117,14 +121,14 @@ HOVER_SECTION
 int hover_enter_module(struct __sk_buff *skb)
 {
 	struct hover_state *state = hover_state_here();
-	struct hover_counters *volatile kept = hover_counters_here();
+	struct hover_arrival arrival = hover_arrive(skb);
 	struct metadata md;
 
 	if (!state)
 		return hover_drop(HOVER_DROP_ERROR);
 	md = state->md;
 	if (state->verdict == RX_REDIRECT)
-		return hover_forward(skb, &md, &kept);
+		return hover_forward(skb, &md, &arrival);
 	bpf_tail_call(skb, &hover_slots, md.redir_ifc);
 	return hover_drop(HOVER_DROP_UNLINKED);
 }
@@ -164,9 +168,9 @@ int hover_finish(HOVER_CONTEXT *context)
 
 	return hover_hand_up(context, &note);
 #else
-	struct hover_counters *volatile kept = hover_counters_here();
+	struct hover_arrival arrival = hover_arrive(context);
 
-	return hover_send_copies(context, &md, verdict, &kept, state);
+	return hover_send_copies(context, &md, verdict, &arrival, state);
 #endif
 }
 

@@ -19,32 +19,31 @@ static __always_inline int hover_handle(HOVER_CONTEXT *context, struct metadata 
 HOVER_SECTION
 int hover_rx(HOVER_CONTEXT *context)
 {
+	struct hover_arrival arrival = hover_arrive(context);
 	struct metadata md = {};
 	__u64 before[4];
-	// On the stack: a register would be saved and restored at each hop.
-	struct hover_counters *volatile kept;
 	int verdict;
 
 	if (HOVER_COUNTS) {
-		struct hover_counters *counters = hover_counters_here();
+		struct hover_counters *here;
 		__u64 port = HOVER_PORT;
 
-		kept = counters;
-		if (counters && port <= HOVER_MAX_PORT) {
-			counters->ports[port].rx_packets++;
-			counters->ports[port].rx_bytes += hover_frame_length(context);
-		}
+		if (__builtin_expect(!arrival.counters || port > HOVER_MAX_PORT, 0))
+			return hover_never();
+		here = hover_counters_of(arrival.counters, port);
+		here->ports[0].rx_packets++;
+		here->ports[0].rx_bytes += arrival.length;
 	}
 	md.module_id = HOVER_MODULE;
 	md.in_ifc = HOVER_PORT;
 	md.is_egress = HOVER_EGRESS;
-	md.pktlen = hover_frame_length(context);
+	md.pktlen = arrival.length;
 	hover_take_data(&md);
 	__builtin_memcpy(before, md.data, sizeof(before));
 
 	verdict = hover_handle(context, &md);
 	hover_leave_data(&md, before);
-	return hover_settle(context, &md, verdict, &kept, NULL);
+	return hover_settle(context, &md, verdict, &arrival, NULL);
 }
 
 // Declares a program of the module that handle_rx or another stage goes on in by pkt_continue, numbered from 1 to 15.
@@ -58,19 +57,18 @@ int hover_rx(HOVER_CONTEXT *context)
 static __always_inline int hover_run_stage(HOVER_CONTEXT *context, int (*function)(void *, struct metadata *))
 {
 	const struct hover_state *state = hover_state_here();
-	struct hover_counters *volatile kept;
+	struct hover_arrival arrival = hover_arrive(context);
 	struct metadata md;
 	__u64 before[4];
 	int verdict;
 
 	if (!state)
 		return hover_drop(HOVER_DROP_ERROR);
-	kept = hover_counters_here();
 	md = state->md;
 	__builtin_memcpy(before, md.data, sizeof(before));
 	verdict = function(context, &md);
 	hover_leave_data(&md, before);
-	return hover_settle(context, &md, verdict, &kept, state);
+	return hover_settle(context, &md, verdict, &arrival, state);
 }
 
 // Modules are loaded as GPL, as the original Hover did: many helpers are there for GPL programs only.

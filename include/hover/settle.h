@@ -9,7 +9,7 @@
 #include <hover/state.h>
 
 // md->module_id.
-#define HOVER_MODULE HOVER_RARE_CONSTANT(1)
+#define HOVER_MODULE HOVER_CONSTANT(1)
 // The port that the program receives on. A policy: 1 ingress, 2 egress.
 #define HOVER_PORT HOVER_CONSTANT(2)
 // The highest port number that counters are kept for.
@@ -17,7 +17,7 @@
 // The highest port that a packet can leave by: in a policy 0, for it has none.
 #define HOVER_MAX_WAY HOVER_CONSTANT(6)
 // Whether the program is the egress handler of a policy: 1 or 0.
-#define HOVER_EGRESS HOVER_RARE_CONSTANT(7)
+#define HOVER_EGRESS HOVER_CONSTANT(7)
 // The slot where a policy's packets go on.
 #define HOVER_NEXT HOVER_CONSTANT(4)
 // The slot that holds the program itself.
@@ -32,6 +32,14 @@
 #define HOVER_COUNTS false
 #else
 #define HOVER_COUNTS true
+#endif
+
+// A function for what is seldom: at tc without counters hover_rx keeps nothing across a call, and not even the context
+// for such a function.
+#if defined(HOVER_XDP) || !defined(HOVER_NO_COUNTERS)
+#define HOVER_SELDOM __noinline __attribute__((unused))
+#else
+#define HOVER_SELDOM __always_inline
 #endif
 
 // What is counted besides ports: why a packet ended in a module, mostly. The order is known to Sources/Dataplane/DropReason.swift.
@@ -121,11 +129,12 @@ struct {
 	__uint(value_size, sizeof(struct hover_counters));
 } hover_counters SEC(".maps");
 
+// The same value each time, which no call changes: clang looks it up once where it can, or not at all.
 static __always_inline struct hover_counters *hover_counters_here(void)
 {
 	__u32 only = 0;
 
-	return bpf_map_lookup_elem(&hover_counters, &only);
+	return hover_lookup_if_read(&hover_counters, &only);
 }
 
 static __always_inline void hover_count(enum hover_event event)
@@ -142,56 +151,112 @@ static __always_inline int hover_drop(enum hover_event reason)
 	return HOVER_END;
 }
 
-// A tail call whose instruction has the slot as an immediate. As bpf_tail_call would, it returns only on failure.
-#define HOVER_JUMP(context, slot)                                                                                     \
-	({                                                                                                            \
-		register void *context_ asm("r1") = (context);                                                        \
-		asm volatile("r2 = %[slots] ll\n\tr3 = %[index]\n\tcall 12"                                           \
-			     : "+r"(context_)                                                                         \
-			     : [slots] "i"(&hover_slots), [index] "i"(slot)                                           \
-			     : "r0", "r2", "r3", "r4", "r5");                                                         \
-	})
-
 // Jumps to what is behind a port, and returns the port when there was no way on.
 //
 // Each call has its own constant. One call with a run-time index costs an indirect jump: ports above 8 pay it.
 static __always_inline __u32 hover_jump_to_port(HOVER_CONTEXT *context, __u32 port)
 {
 	if (port == 1) {
-		HOVER_JUMP(context, 1);
+		HOVER_JUMP(context, hover_slots, 1);
 		return 1;
 	} else if (port == 2) {
-		HOVER_JUMP(context, 2);
+		HOVER_JUMP(context, hover_slots, 2);
 		return 2;
 	} else if (port == 3) {
-		HOVER_JUMP(context, 3);
+		HOVER_JUMP(context, hover_slots, 3);
 		return 3;
 	} else if (port == 4) {
-		HOVER_JUMP(context, 4);
+		HOVER_JUMP(context, hover_slots, 4);
 		return 4;
 	} else if (port == 5) {
-		HOVER_JUMP(context, 5);
+		HOVER_JUMP(context, hover_slots, 5);
 		return 5;
 	} else if (port == 6) {
-		HOVER_JUMP(context, 6);
+		HOVER_JUMP(context, hover_slots, 6);
 		return 6;
 	} else if (port == 7) {
-		HOVER_JUMP(context, 7);
+		HOVER_JUMP(context, hover_slots, 7);
 		return 7;
 	} else if (port == 8) {
-		HOVER_JUMP(context, 8);
+		HOVER_JUMP(context, hover_slots, 8);
 		return 8;
 	}
 	bpf_tail_call(context, &hover_slots, port);
 	return port;
 }
 
+// Where `ports[0]` are the counters of a port. The offset is made once, and in `asm`: clang would multiply for each
+// counter anew.
+static __always_inline struct hover_counters *hover_counters_of(struct hover_counters *counters, __u64 port)
+{
+	__u64 offset = port * sizeof(counters->ports[0]);
+
+	asm("" : "+r"(offset));
+	return (void *)counters + offset;
+}
+
+// The port must be one that counters are kept for.
 static __always_inline void hover_count_tx(struct hover_counters *counters, __u64 port, __u64 packets, __u32 length)
 {
-	if (!counters || port > HOVER_MAX_PORT)
-		return;
-	counters->ports[port].tx_packets += packets;
-	counters->ports[port].tx_bytes += packets * length;
+	struct hover_counters *here = hover_counters_of(counters, port);
+
+	here->ports[0].tx_packets += packets;
+	here->ports[0].tx_bytes += packets * length;
+}
+
+// What a program asks when a packet comes, so that it need not ask again.
+struct hover_arrival {
+	// Null where nothing is counted.
+	struct hover_counters *counters;
+	// hover_first_length, and hover_frame_length.
+	__u32 first;
+	__u32 length;
+};
+
+#if defined(HOVER_XDP) && !defined(HOVER_NO_COUNTERS)
+// hover_frame_length for a frame with more than the first part, and the counters anew: what a register kept from before
+// that call would be saved and restored in each hop, for the few frames that are so long. Hence the stack, too.
+static __always_inline void hover_measure(HOVER_CONTEXT *context, struct hover_arrival *arrival)
+{
+	volatile __u32 whole = hover_buffer_length(context);
+	__u32 only = 0;
+
+	// Clang would see that it is the same question.
+	asm("" : "+r"(only));
+	arrival->counters = hover_lookup_if_read(&hover_counters, &only);
+	arrival->length = whole;
+}
+#endif
+
+static __always_inline struct hover_arrival hover_arrive(HOVER_CONTEXT *context)
+{
+	struct hover_arrival arrival = {};
+
+#ifdef HOVER_NO_COUNTERS
+	arrival.first = hover_first_length(context);
+	arrival.length = hover_frame_length(context);
+#else
+	// Before the length, which would have to be kept across this.
+	arrival.counters = hover_counters_here();
+	arrival.first = hover_first_length(context);
+	arrival.length = arrival.first;
+#ifdef HOVER_XDP
+	if (__builtin_expect(hover_may_have_more(arrival.first), 0))
+		hover_measure(context, &arrival);
+#endif
+#endif
+	return arrival;
+}
+
+// Bytes of the whole frame, after handle_rx. No helper has run if clang knows that the first part has its old length:
+// it would read the context again after a call.
+static __always_inline __u32 hover_length_now(HOVER_CONTEXT *context, const struct hover_arrival *arrival)
+{
+	bool same = hover_first_length(context) == arrival->first;
+
+	if (__builtin_constant_p(same) && same)
+		return arrival->length;
+	return hover_frame_length(context);
 }
 
 #include <hover/handover.h>
@@ -218,25 +283,40 @@ static __always_inline bool hover_is_linked(__u32 slot)
 	return way && (way->interface || way->module);
 }
 
+// The packet did not leave by a port, or goes up to tc from there.
+//
+// Where registers must be kept for this, across the calls that it makes, it is a function of its own: hover_rx would save
+// and restore them in each hop.
+static HOVER_SELDOM int hover_not_sent(HOVER_CONTEXT *context, __u32 port)
+{
+#ifdef HOVER_XDP
+	bool leaves = hover_is_linked(port);
+#else
+	bool leaves = false;
+#endif
+
+	if (HOVER_COUNTS && !leaves) {
+		struct hover_counters *counters = hover_counters_here();
+
+		if (counters && port <= HOVER_MAX_PORT)
+			hover_count_tx(counters, port, -1, hover_frame_length(context));
+	}
+	return hover_no_way(context, port);
+}
+
 static __always_inline int hover_forward(HOVER_CONTEXT *context, struct metadata *md,
-					 struct hover_counters *volatile *kept)
+					 const struct hover_arrival *arrival)
 {
 	__u32 port = md->redir_ifc;
 
 	if (port == 0 || port > HOVER_MAX_WAY)
 		return hover_drop(HOVER_DROP_NO_PORT);
-	if (HOVER_COUNTS)
-		hover_count_tx(*kept, port, 1, hover_frame_length(context));
-	port = hover_jump_to_port(context, port);
-#ifdef HOVER_XDP
-	if (HOVER_COUNTS && !hover_is_linked(port))
-		hover_count_tx(*kept, port, -1, hover_frame_length(context));
-#else
-	// It did not leave.
-	if (HOVER_COUNTS)
-		hover_count_tx(*kept, port, -1, hover_frame_length(context));
-#endif
-	return hover_no_way(context, port);
+	if (HOVER_COUNTS) {
+		if (__builtin_expect(!arrival->counters, 0))
+			return hover_never();
+		hover_count_tx(arrival->counters, port, 1, hover_length_now(context, arrival));
+	}
+	return hover_not_sent(context, hover_jump_to_port(context, port));
 }
 
 static __always_inline int hover_pass(HOVER_CONTEXT *context, __u32 next)
@@ -275,7 +355,7 @@ static __always_inline int hover_give_back(HOVER_CONTEXT *context)
 // Carries out what handle_rx answered. In a stage, the program's numbers are those of the port's program that it came
 // from; they are not asked for where they are not needed.
 static __always_inline int hover_settle(HOVER_CONTEXT *context, struct metadata *md, int verdict,
-					struct hover_counters *volatile *kept, const struct hover_state *from)
+					const struct hover_arrival *arrival, const struct hover_state *from)
 {
 #define HOVER_NEXT_HERE (from ? from->next : HOVER_NEXT)
 #define HOVER_SELF_HERE (from ? from->self : HOVER_SELF)
@@ -290,7 +370,7 @@ static __always_inline int hover_settle(HOVER_CONTEXT *context, struct metadata 
 			return hover_pass(context, HOVER_NEXT_HERE);
 		return hover_give_back(context);
 	case RX_REDIRECT:
-		return hover_forward(context, md, kept);
+		return hover_forward(context, md, arrival);
 	case RX_DROP:
 		return hover_drop(HOVER_DROP_VERDICT);
 	case RX_RECIRCULATE:
