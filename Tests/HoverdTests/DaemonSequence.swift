@@ -46,9 +46,13 @@ final class DaemonSequence {
 
     /// Starts one, and waits until it answers.
     ///
-    /// - Parameter environment: besides this process's.
-    func start(environment: [String: String] = [:], arguments: [String] = []) async throws {
-        try spawn(environment: environment, arguments: arguments)
+    /// - Parameters:
+    ///   - environment: besides this process's.
+    ///   - build: another `hoverd` than the one that was built with this test.
+    func start(
+        environment: [String: String] = [:], arguments: [String] = [], build: String? = nil
+    ) async throws {
+        try spawn(environment: environment, arguments: arguments, build: build)
         try await wait(for: "hoverd to answer", atMost: .seconds(30)) {
             guard self.isRunning else { throw DaemonFailure(reason: "hoverd ended at its start", log: self.log) }
             return (try? await self.client.version()) != nil
@@ -67,12 +71,12 @@ final class DaemonSequence {
         return answered
     }
 
-    private func spawn(environment: [String: String], arguments: [String]) throws {
+    private func spawn(environment: [String: String], arguments: [String], build: String? = nil) throws {
         // A socket of one that was killed would answer nothing, and be taken for the new one's.
         try? FileManager.default.removeItem(atPath: folder + "/hover.sock")
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = command() + arguments
+        process.arguments = command().map { $0.hasSuffix("/hoverd") ? build ?? $0 : $0 } + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         if !FileManager.default.fileExists(atPath: folder + "/log") {
             _ = FileManager.default.createFile(atPath: folder + "/log", contents: nil)

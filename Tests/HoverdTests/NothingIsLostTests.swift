@@ -35,7 +35,8 @@ import Testing
 
     enum End: String, CaseIterable, Sendable {
         case killed, stopped
-        /// As if another build's programs ran: all of Hover's own are exchanged.
+        /// Two builds in turn, where `HOVER_OTHER_BUILD` names another one; else as if another build's programs ran: all of
+        /// Hover's own are exchanged.
         case upgraded
     }
 
@@ -47,12 +48,13 @@ import Testing
             let count = try await UDPTraffic(flows: 1000, rate: 10_000).during(
                 from: left, to: right, at: "10.0.0.2"
             ) {
-                for _ in 0..<20 {
+                let other = ProcessInfo.processInfo.environment["HOVER_OTHER_BUILD"]
+                for round in 0..<20 {
                     if end == .stopped { try sequence.stop() } else { sequence.kill() }
-                    if end == .upgraded {
+                    if end == .upgraded, other == nil {
                         try await shell("sh", "-c", "rm \(sequence.pinFolder)/shared/version-*")
                     }
-                    try await sequence.start()
+                    try await sequence.start(build: end == .upgraded && round % 2 == 0 ? other : nil)
                 }
             }
             print("20 restarts, \(end.rawValue): \(count)")
