@@ -37,7 +37,7 @@ struct Daemon {
             clang: try ClangInstallation.find(environment: environment),
             includeDirectory: try findIncludeDirectory(environment: environment))
         let dataplane = try Dataplane(layout: PinLayout(root: pinFolder), logger: logger)
-        let store = try openStore()
+        let (store, storeLock) = try openStore()
         let controller = Controller(dataplane: dataplane, compiler: compiler, store: store, logger: logger)
         if isDown {
             try await takeDown(controller)
@@ -50,12 +50,13 @@ struct Daemon {
                 logger.info("stopped; what is in the kernel runs on (`hoverctl down` would remove it)")
             }
         }
-        withExtendedLifetime((runLock, pinLock)) {}
+        withExtendedLifetime((runLock, pinLock, storeLock)) {}
     }
 
-    private func openStore() throws -> Store {
+    private func openStore() throws -> (Store, ProcessLock) {
         try FileManager.default.createDirectory(
             atPath: stateFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let lock = try ProcessLock(path: stateFolder)
         let store = try Store(path: stateFolder + "/hover.db")
         if let damaged = store.damaged {
             logger.error(
@@ -64,7 +65,7 @@ struct Daemon {
                 kernel runs on
                 """)
         }
-        return store
+        return (store, lock)
     }
 
     private func takeDown(_ controller: Controller) async throws {
