@@ -166,7 +166,7 @@ extension Application {
         updated.tags = try inManifest("/tags") { () throws(HoverError) in try model.resolve(tags: wanted.tags) }
         let number = nextPlacementNumber
         updated.placements = try inManifest("/placements") { () throws(HoverError) in
-            try model.resolve(placements: wanted.placements, of: module, number: number)
+            try model.resolve(placements: wanted.placements, of: module, number: number, mayCome: true)
         }
         nextPlacementNumber += updated.placements.count
         guard updated != module else { return }

@@ -68,7 +68,7 @@ extension Model {
     /// Why no packet crosses a link at present; nil when it is up.
     func pendingReason(of link: LinkRecord) -> String? {
         for case .interface(let name) in [link.from, link.to] where interface(named: name) == nil {
-            return "interface \(name) is gone: the link waits for an interface of that name"
+            return "interface \(name) is not there: the link waits for an interface of that name"
         }
         return nil
     }

@@ -3,9 +3,11 @@
 extension Model {
     /// What the placements of a policy become. One that it has already stays as it is, whatever is missing now.
     ///
-    /// - Parameter number: of the first new one.
+    /// - Parameters:
+    ///   - number: of the first new one.
+    ///   - mayCome: whether an interface need not be there yet.
     func resolve(
-        placements requests: [PlacementRequest], of policy: ModuleRecord, number: Int
+        placements requests: [PlacementRequest], of policy: ModuleRecord, number: Int, mayCome: Bool = false
     ) throws(HoverError) -> [PlacementRecord] {
         guard requests.isEmpty || policy.kind == .policy else {
             throw HoverError(
@@ -25,7 +27,7 @@ extension Model {
                 }
                 let kept = policy.placements.first { $0.side == placement.side && $0.position == placement.position }
                 if kept == nil {
-                    try check(placement, of: policy)
+                    try check(placement, of: policy, mayCome: mayCome)
                 }
                 placements.append(kept ?? placement)
             }
@@ -73,8 +75,10 @@ extension Model {
     }
 
     /// Checks that what a new placement refers to is there.
-    private func check(_ placement: PlacementRecord, of policy: ModuleRecord) throws(HoverError) {
-        if case .interface(let name) = placement.side.end, interface(named: name) == nil {
+    private func check(
+        _ placement: PlacementRecord, of policy: ModuleRecord, mayCome: Bool
+    ) throws(HoverError) {
+        if case .interface(let name) = placement.side.end, interface(named: name) == nil, !mayCome {
             throw HoverError(.notFound, "there is no interface \(name): `ip link` lists them")
         }
         guard let neighbour = placement.position.neighbour else { return }

@@ -31,7 +31,8 @@ public final class ProcessLock: Sendable {
                 throw HostError(description: "lock \(path): \(String(cString: strerror(reason)))")
             }
             throw HostError(
-                description: "\(path) is in use by \(holder): stop it first, or use another --run-dir, --bpffs and --state-dir")
+                description:
+                    "\(path) is in use by \(holder): stop it first, or use another --run-dir, --bpffs and --state-dir")
         }
         self.descriptor = descriptor
     }

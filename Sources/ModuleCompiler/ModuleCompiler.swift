@@ -10,9 +10,13 @@ public struct ModuleCompiler: Sendable {
     private let toolFolders: [String]
     private let places = Places(count: min(4, max(2, ProcessInfo.processInfo.activeProcessorCount)))
 
-    /// - Parameter includeDirectory: the folder that holds `hover/iomodule.h`.
-    public init(clang: ClangInstallation, includeDirectory: String) {
-        self.init(clang: clang, includeDirectory: includeDirectory, limits: CompileLimits())
+    /// - Parameters:
+    ///   - includeDirectory: the folder that holds `hover/iomodule.h`.
+    ///   - seconds: how long clang may take for one source.
+    public init(clang: ClangInstallation, includeDirectory: String, seconds: Int = 10) {
+        var limits = CompileLimits()
+        limits.seconds = seconds
+        self.init(clang: clang, includeDirectory: includeDirectory, limits: limits)
     }
 
     init(

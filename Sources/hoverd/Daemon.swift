@@ -19,6 +19,8 @@ struct Daemon {
     let pinFolder: String
     let stateFolder: String
     let listen: [ListenAddress]
+    /// How long clang may take for one source.
+    let compileSeconds: Int
     /// Remove everything, and serve nobody.
     let isDown: Bool
     let logger: Logger
@@ -35,7 +37,7 @@ struct Daemon {
         let environment = ProcessInfo.processInfo.environment
         let compiler = ModuleCompiler(
             clang: try ClangInstallation.find(environment: environment),
-            includeDirectory: try findIncludeDirectory(environment: environment))
+            includeDirectory: try findIncludeDirectory(environment: environment), seconds: compileSeconds)
         let dataplane = try Dataplane(layout: PinLayout(root: pinFolder), logger: logger)
         let (store, storeLock) = try openStore()
         let controller = Controller(dataplane: dataplane, compiler: compiler, store: store, logger: logger)

@@ -31,18 +31,28 @@ struct Hoverd: AsyncParsableCommand {
     @Flag(name: .customLong("down"), help: "Remove all that hover has in the kernel, and end. The store stays.")
     var isDown = false
 
+    @Option(help: "How many seconds clang may take for an uploaded source; more on slow machines.")
+    var compileSeconds = 10
+
     @Option(help: "Serve the API on a loopback address too, like 127.0.0.1:5002 or [::1]:5002.")
     var listen: [ListenAddress] = []
 
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning or error.")
     var logLevel: Logger.Level = .info
 
+    func validate() throws {
+        guard (1...3600).contains(compileSeconds) else {
+            throw ValidationError("--compile-seconds is \(compileSeconds), and can be 1 to 3600.")
+        }
+    }
+
     func run() async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "hoverd")
         logger.logLevel = logLevel
         let daemon = Daemon(
-            runFolder: runFolder, pinFolder: pinFolder, stateFolder: stateFolder, listen: listen, isDown: isDown,
+            runFolder: runFolder, pinFolder: pinFolder, stateFolder: stateFolder, listen: listen,
+            compileSeconds: compileSeconds, isDown: isDown,
             logger: logger)
         try await daemon.run()
     }

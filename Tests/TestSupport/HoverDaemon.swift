@@ -58,6 +58,7 @@ public struct HoverDaemon: Sendable {
         [
             "nsenter", "--net=/run/netns/\(network.namespace)", products.appending(path: "hoverd").path(),
             "--run-dir", folder, "--bpffs", pinFolder ?? pins(of: network), "--state-dir", folder + "/state",
+            "--compile-seconds", "\(10 * patience)",
         ]
     }
 
