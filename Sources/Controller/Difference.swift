@@ -9,6 +9,15 @@ struct Changed<Key: Sendable, Row: Sendable & Equatable>: Sendable {
     var new: Row?
 }
 
+extension Changed where Row == ModuleRecord {
+    /// Whether other code, or another configuration, takes the place of what runs.
+    fileprivate var hasOtherGeneration: Bool {
+        // Written out, for Swift 6.3's optimizer crashes on `old?.generation != new?.generation` in a closure.
+        guard let old, let new else { return false }
+        return old.generation != new.generation
+    }
+}
+
 /// The rows of the model that differ, and what that means for the kernel.
 struct Difference {
     let model: Model
@@ -112,8 +121,7 @@ extension Difference {
     }
 
     private var newHops: [Hop] {
-        let replaced = Set(
-            modules.filter { $0.old != nil && $0.old?.generation != $0.new?.generation }.map(\.key))
+        let replaced = Set(modules.filter(\.hasOtherGeneration).map(\.key))
         return chains.flatMap { chain in
             (chain.new?.hops ?? []).filter { hop in
                 // With its generation, if that is new.
