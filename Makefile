@@ -14,7 +14,7 @@ help: ## List the targets
 build: ## Build hoverd and hoverctl (debug)
 	@scripts/build
 
-demo: build ## Chain two uploaded C modules between two namespaces, and ping across (root)
+demo: build ## Chain uploaded C modules between two namespaces, ping, swap code, kill hoverd (root)
 	@scripts/install-packages run
 	@scripts/isolate scripts/demo
 

@@ -14,7 +14,7 @@ import Testing
                 try await daemon.client.links().contains { $0.state == "pending" }
             }
             let link = try #require(try await daemon.client.links().first { $0.state == "pending" })
-            #expect(link.detail?.contains("right is gone") == true)
+            #expect(link.detail?.contains("right is not there") == true)
             #expect(try await !left.pings("10.0.0.2", wait: "0.2"))
 
             try await daemon.network.ip(
