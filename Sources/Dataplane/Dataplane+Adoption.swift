@@ -72,7 +72,8 @@ extension Dataplane {
             var found: Set<Pinned> = []
             for folder in try BPFFileSystem.contents(of: layout.modules) {
                 let parts = folder.split(separator: "+")
-                guard let uuid = parts.first else { continue }
+                // Others' folders are theirs.
+                guard let uuid = parts.first, UUID(uuidString: String(uuid)) != nil else { continue }
                 let id = "m:" + uuid
                 let generation = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
                 found.insert(.module(id, generation: generation))
