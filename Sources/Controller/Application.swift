@@ -15,7 +15,8 @@ struct Application {
     private(set) var changes: [ChangeState] = []
     /// The modules of the manifest, in its order.
     private var ids: [String] = []
-    private var takenNumbers: Set<UInt32> = []
+    /// Found when a module is new.
+    private lazy var takenNumbers = Set(model.modules.values.map(\.number))
 
     init(
         manifest: ManifestSpecification, model: Model, nextNumber: UInt32, nextLinkNumber: Int,
@@ -26,7 +27,6 @@ struct Application {
         self.nextNumber = nextNumber
         self.nextLinkNumber = nextLinkNumber
         self.nextPlacementNumber = nextPlacementNumber
-        takenNumbers = Set(model.modules.values.map(\.number))
     }
 
     /// Modules first, for links name them; tags and placements after all modules, for they name them too.

@@ -11,20 +11,29 @@ extension Controller {
     /// What cannot be made is logged, and the rest goes on.
     public func begin() async throws(HoverError) {
         try await exclusively { () async throws(HoverError) in
+            var phases = Phases()
             let remains = try await self.takeOverShared()
-            try await self.plan(try await self.store.load())
+            phases.end("shared objects")
+            let rows = try await self.store.load()
+            phases.end("store")
+            try await self.plan(rows)
+            phases.end("planning")
             let unhealthy = await self.dataplane.ensure(
                 .everything(in: self.model), tables: self.model.modules.mapValues(\.tables))
             for finding in unhealthy where remains != .nothing || finding.failure != nil {
                 self.log(finding)
             }
             try await self.keepTables(of: unhealthy)
+            phases.end("check")
             if remains != .another {
                 try await self.sweep()
             }
+            phases.end("sweep")
             try await self.restoreEntries(reloaded: Set(unhealthy.compactMap(\.reloadedModule)))
             try await self.store.forgetUnusedCodes()
             try await self.refreshOwnPrograms()
+            phases.end("entries")
+            self.logger.debug("began: \(phases.text)")
         }
     }
 
@@ -126,12 +135,12 @@ extension Controller {
         do throws(DataplaneError) {
             let expected = model.pins
             let orphans = try await dataplane.pinned().subtracting(expected)
-            if !orphans.isEmpty {
-                logger.notice(
-                    "removed \(orphans.count) objects that belong to nothing: an earlier hoverd ended within a change")
-            }
-            await dataplane.remove(orphans)
+            guard !orphans.isEmpty else { return }
+            logger.notice(
+                "removed \(orphans.count) objects that belong to nothing: an earlier hoverd ended within a change")
+            // Before the modules that they lead into: as long as there are such entries, there is an orphan that tells.
             try await dataplane.clearEntries(except: Set(model.modules.values.map(\.number)))
+            await dataplane.remove(orphans)
         } catch {
             throw HoverError(error)
         }

@@ -52,10 +52,13 @@ extension Controller {
         _ note: ChangeNote, _ planning: (inout Model, inout Plan) throws(HoverError) -> Result
     ) async throws(HoverError) -> Result {
         var plan = Plan()
+        var phases = Phases()
         do throws(HoverError) {
             let result = try planning(&model, &plan)
             plan.settle(in: model)
-            try await execute(&plan, note)
+            phases.end("plan")
+            try await execute(&plan, note, &phases)
+            logger.debug("\(note.summary): \(phases.text)")
             return result
         } catch {
             model.rollBack(plan)
@@ -63,22 +66,27 @@ extension Controller {
         }
     }
 
-    private func execute(_ plan: inout Plan, _ note: ChangeNote) async throws(HoverError) {
+    private func execute(
+        _ plan: inout Plan, _ note: ChangeNote, _ phases: inout Phases
+    ) async throws(HoverError) {
         let loaded = try await perform(plan)
         for (id, tables) in loaded {
             guard var module = model.modules[id] else { continue }
             module.tables = tables
             model.set(.module(id, module), in: &plan)
         }
+        phases.end("kernel")
         do throws(HoverError) {
             try await keep(Difference(from: plan.before, to: model), note)
         } catch {
             await dataplane.undo(plan.actions)
             throw error
         }
+        phases.end("store")
         if !plan.releases.isEmpty {
             await dataplane.perform(plan.releases)
         }
+        phases.end("releases")
     }
 
     private func perform(_ plan: Plan) async throws(HoverError) -> [String: [ModuleTable]] {

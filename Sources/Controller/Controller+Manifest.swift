@@ -12,10 +12,14 @@ extension Controller {
     public func apply(
         _ manifest: ManifestSpecification, prune: Bool, dryRun: Bool
     ) async throws(HoverError) -> TransactionResult {
+        var phases = Phases()
         try manifest.check()
         let codes = try await codes(for: manifest)
+        phases.end("compile")
         return try await exclusively { () async throws(HoverError) in
             try await self.refreshInterfaces(of: manifest)
+            phases.end("interfaces")
+            self.logger.debug("code of a manifest: \(phases.text)")
             let held = codes.map { self.store.hold($0.stored) }
             defer { self.store.letGo(held) }
             let codeOf = Dictionary(zip(codes.map(\.key), zip(codes, held)), uniquingKeysWith: { first, _ in first })
@@ -25,8 +29,10 @@ extension Controller {
                     manifest: manifest, model: model, nextNumber: self.nextNumber,
                     nextLinkNumber: self.nextLinkNumber, nextPlacementNumber: self.nextPlacementNumber)
                 application.codeOf = codeOf.mapValues { (code: $0.0.code, id: $0.1) }
+                // The only one that has the rows now: the first change would copy all of them otherwise.
+                model = Model(readCode: model.readCode)
+                defer { model = application.model }
                 try application.plan(prune: prune, in: &plan)
-                model = application.model
                 if !dryRun {
                     self.nextNumber = application.nextNumber
                     self.nextLinkNumber = application.nextLinkNumber

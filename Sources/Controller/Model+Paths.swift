@@ -34,13 +34,10 @@ extension Model {
         from node: String, backwards: Bool, _ visited: inout Set<String>, _ budget: inout Int
     ) -> Int {
         var longest = 0
-        for id in links(of: node) {
+        for (next, policies) in neighbours(of: node, backwards: backwards) where !visited.contains(next) {
             budget -= 1
-            guard budget > 0, let link = links[id] else { return longest }
-            let beginsHere = link.from.node == node
-            let next = beginsHere ? link.to.node : link.from.node
-            guard !visited.contains(next) else { continue }
-            var calls = policies(on: .link(id, reversed: beginsHere == backwards)).count
+            guard budget > 0 else { return longest }
+            var calls = policies
             if isModule(next) {
                 visited.insert(next)
                 calls += 1 + longestWay(from: next, backwards: backwards, &visited, &budget)
@@ -53,4 +50,21 @@ extension Model {
         }
         return longest
     }
+
+    /// The nodes that the links of a node lead to (or, backwards, come from), each with the policies on the way: of
+    /// several links to one node the way with the most, so that the others need not be tried.
+    private func neighbours(of node: String, backwards: Bool) -> [String: Int] {
+        var neighbours: [String: Int] = [:]
+        for id in links(of: node) {
+            guard let link = links[id] else { continue }
+            let beginsHere = link.from.node == node
+            let count = policies(on: .link(id, reversed: beginsHere == backwards)).count
+            neighbours[beginsHere ? link.to.node : link.from.node, default: 0].raise(to: count)
+        }
+        return neighbours
+    }
+}
+
+extension Int {
+    fileprivate mutating func raise(to other: Int) { self = Swift.max(self, other) }
 }

@@ -99,10 +99,12 @@ extension Dataplane {
         let numbers = { (folder: String) throws(KernelError) in
             try BPFFileSystem.contents(of: self.layout.module(id) + "/" + folder).compactMap { Int($0) }
         }
-        found += try numbers("ports").map { .port(module: id, number: $0) }
-        found += try numbers("hops").map { .hop(policy: id, instance: $0) }
+        let (ports, hops) = (try numbers("ports"), try numbers("hops"))
+        found += ports.map { .port(module: id, number: $0) }
+        found += hops.map { .hop(policy: id, instance: $0) }
+        // A way on is made after its program and removed before it, so the other slots need not be looked at.
         let slots = try BPFMap(pinned: layout.slots(ofModule: id))
-        for way in try slots.occupiedSlots(1...UInt32(image.ways)) {
+        for way in image.isPolicy ? hops : ports where try slots.program(at: UInt32(way)) != nil {
             found.append(.way(image.isPolicy ? .hop(policy: id, instance: way) : .port(module: id, number: way)))
         }
         return found
