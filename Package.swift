@@ -111,12 +111,15 @@ let package = Package(
         .executableTarget(
             name: "HoverBench",
             dependencies: [
-                "BPF", "Dataplane", "HoverAPI", "ModuleCompiler", "TestSupport",
+                "BPF", "Dataplane", "HoverAPI", "ModuleCompiler", "TestSupport", "TypedValue",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Benchmarks/HoverBench",
-            exclude: ["hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "forward.c", "fifty.c", "flood.c", "punt.c"],
+            exclude: [
+                "hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "configured.c", "forward.c", "fifty.c", "flood.c",
+                "punt.c",
+            ],
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
         .testTarget(name: "TypedValueTests", dependencies: ["TypedValue"], swiftSettings: strict),

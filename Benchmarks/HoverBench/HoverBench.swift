@@ -9,7 +9,7 @@ struct HoverBench: AsyncParsableCommand {
         abstract: "Measures Hover beside a peer, or beside the bare limit, in the same run.",
         discussion: "Each bench prints a table and writes .build/bench/<bench>.jsonl, one object a case.",
         subcommands: [
-            FloodBench.self, HopBench.self, InjectBench.self, PuntBench.self, ScaleBench.self, WireBench.self,
-            XDPBench.self,
+            ApplyBench.self, FloodBench.self, HopBench.self, InjectBench.self, PuntBench.self, RestartBench.self,
+            ScaleBench.self, WireBench.self, XDPBench.self,
         ])
 }

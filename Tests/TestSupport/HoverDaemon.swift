@@ -54,11 +54,13 @@ public struct HoverDaemon: Sendable {
     private static func pins(of network: Network) -> String { "/sys/fs/bpf/\(network.name)" }
 
     /// The command line of a `hoverd` with folders of its own in a network's namespace.
-    public static func command(in network: Network, folder: String, pinFolder: String? = nil) -> [String] {
+    public static func command(
+        in network: Network, folder: String, pinFolder: String? = nil, stateFolder: String? = nil
+    ) -> [String] {
         [
             "nsenter", "--net=/run/netns/\(network.namespace)", products.appending(path: "hoverd").path(),
-            "--run-dir", folder, "--bpffs", pinFolder ?? pins(of: network), "--state-dir", folder + "/state",
-            "--compile-seconds", "\(10 * patience)",
+            "--run-dir", folder, "--bpffs", pinFolder ?? pins(of: network), "--state-dir",
+            stateFolder ?? folder + "/state", "--compile-seconds", "\(10 * patience)",
         ]
     }
 
