@@ -54,7 +54,8 @@ extension Model {
     }
 
     private mutating func planChainsAround(_ record: InterfaceRecord, in plan: inout Plan) throws(HoverError) {
-        for id in links(of: "i:" + record.interface.name) {
+        // By all its names, for of one that is gone the model does not know them any more.
+        for id in record.names.reduce(into: Set<String>(), { $0.formUnion(links(of: "i:" + $1)) }) {
             if let link = links[id] {
                 try planChains(of: link, in: &plan)
             }
