@@ -14,7 +14,7 @@ struct Application {
     var codeOf: [ManifestCode.Key: (code: CompiledCode, id: String)] = [:]
     private(set) var changes: [ChangeState] = []
     /// The modules of the manifest, in its order.
-    private var ids: [String] = []
+    private(set) var ids: [String] = []
     /// Found when a module is new.
     private lazy var takenNumbers = Set(model.modules.values.map(\.number))
 
@@ -41,9 +41,10 @@ struct Application {
         if prune {
             try planRemoval(keeping: kept, in: &plan)
         }
+        let named = namedPorts
         for (index, link) in manifest.links.enumerated() {
             try inManifest("/links/\(index)") { () throws(HoverError) in
-                try planLink(link, having: kept[index], in: &plan)
+                try planLink(link, having: kept[index], besides: named, in: &plan)
             }
         }
         for (index, module) in manifest.modules.enumerated() where module.kind == .policy {
@@ -110,14 +111,22 @@ extension Application {
         of module: ModuleRecord, _ wanted: ModuleSpecification, in plan: inout Plan
     ) throws(HoverError) {
         try checkUnchangeable(module, wanted)
-        if let (code, id) = codeOf[ManifestCode.Key(wanted)], id != module.code {
-            try model.planReplacement(of: module.id, code, id, in: &plan)
-            note(.replace, .module, module.name, module.id, "code")
+        if !module.runs(wanted) {
+            guard let (code, id) = codeOf[ManifestCode.Key(wanted)] else {
+                throw HoverError(.conflict, "the code of module \(wanted.name) was replaced meanwhile: apply again")
+            }
+            if id != module.code {
+                try model.planReplacement(of: module.id, code, id, in: &plan)
+                note(.replace, .module, module.name, module.id, "code")
+            }
         }
         guard let replaced = model.modules[module.id] else { return }
         var updated = replaced
         var details: [String] = []
-        updated.isOfManifest = true
+        if !module.isOfManifest {
+            updated.isOfManifest = true
+            details.append("now of a manifest")
+        }
         updated.hasCounters = wanted.counters
         if wanted.config != module.config {
             updated.config = wanted.config
@@ -180,23 +189,32 @@ extension Application {
 // MARK: - Links
 
 extension Application {
-    /// The link that each of the manifest's has already; nil where there is none.
+    /// The link that each of the manifest's has already; nil where there is none. Those that say more are matched first,
+    /// for the others have more to choose from.
     private func matchLinks() throws(HoverError) -> [String?] {
         var taken: Set<String> = []
-        var matched: [String?] = []
-        for (index, link) in manifest.links.enumerated() {
+        var matched: [String?] = Array(repeating: nil, count: manifest.links.count)
+        for index in manifest.links.indices.sorted(by: { unnamedPorts($0) < unnamedPorts($1) }) {
+            let link = manifest.links[index]
             let (from, to) = try inManifest("/links/\(index)") { () throws(HoverError) in
                 (try node(of: link.from), try node(of: link.to))
             }
-            let found = model.links(of: from).sorted().first { id in
-                guard !taken.contains(id), let existing = model.links[id] else { return false }
+            let links = model.links(of: from).compactMap { model.links[$0] }.sorted { $0.number < $1.number }
+            let found = links.first { existing in
+                guard !taken.contains(existing.id) else { return false }
                 return matches(existing.from, from, link.from.port) && matches(existing.to, to, link.to.port)
                     || matches(existing.to, from, link.from.port) && matches(existing.from, to, link.to.port)
             }
-            found.map { _ = taken.insert($0) }
-            matched.append(found)
+            found.map { _ = taken.insert($0.id) }
+            matched[index] = found?.id
         }
         return matched
+    }
+
+    /// How many ends of a link are at modules and do not say at which port.
+    private func unnamedPorts(_ index: Int) -> Int {
+        let link = manifest.links[index]
+        return [link.from, link.to].count { $0.port == nil && !$0.node.hasPrefix("i:") }
     }
 
     private func matches(_ end: Endpoint, _ node: String, _ port: Int?) -> Bool {
@@ -208,8 +226,18 @@ extension Application {
         return model.named(.interface(String(end.node.dropFirst(2)))).node
     }
 
+    /// The ports that links name: others do not get them.
+    private var namedPorts: Set<Endpoint> {
+        Set(
+            manifest.links.flatMap { [$0.from, $0.to] }.compactMap { end in
+                guard let port = end.port, let module = try? model.resolve(module: end.node) else { return nil }
+                return .port(module: module.id, number: port)
+            })
+    }
+
     private mutating func planLink(
-        _ wanted: ManifestSpecification.Link, having existing: String?, in plan: inout Plan
+        _ wanted: ManifestSpecification.Link, having existing: String?, besides named: Set<Endpoint>,
+        in plan: inout Plan
     ) throws(HoverError) {
         let name = "\(wanted.from.text) – \(wanted.to.text)"
         if let existing, let link = model.links[existing] {
@@ -218,6 +246,7 @@ extension Application {
                     var named = link
                     named.isOfManifest = true
                     model.set(.link(link.id, named), in: &plan)
+                    note(.update, .link, name, link.id, "now of a manifest")
                 }
                 return
             }
@@ -229,7 +258,7 @@ extension Application {
             return note(.update, .link, name, link.id, "hook")
         }
         var link = try model.resolve(
-            from: wanted.from, to: wanted.to, hook: wanted.hook, number: nextLinkNumber, mayCome: true)
+            from: wanted.from, to: wanted.to, hook: wanted.hook, number: nextLinkNumber, besides: named, mayCome: true)
         link.isOfManifest = true
         nextLinkNumber += 1
         try model.planCreation(of: link, in: &plan)
@@ -244,20 +273,13 @@ extension Application {
             .sorted { $0.number < $1.number }
         for link in links {
             try model.planDeletion(ofLink: link.id, in: &plan)
-            note(.delete, .link, "\(text(of: link.from)) – \(text(of: link.to))", link.id)
+            note(.delete, .link, model.text(of: link), link.id)
         }
         let modules = model.modules.values.filter { $0.isOfManifest && !keptModules.contains($0.id) }
             .sorted { $0.number < $1.number }
         for module in modules {
             try model.planDeletion(of: module, in: &plan)
             note(.delete, .module, module.name, module.id)
-        }
-    }
-
-    private func text(of end: Endpoint) -> String {
-        switch end {
-        case .port(let module, let number): "\(model.modules[module]?.name ?? module):\(number)"
-        case .interface(let name): "i:\(name)"
         }
     }
 }

@@ -62,7 +62,7 @@ extension Controller {
     /// Brings what the store has into the model, with the chains that follow from it and from the interfaces there are.
     private func plan(_ rows: StoredRows) async throws(HoverError) {
         revision = rows.revision
-        nextNumber = (rows.modules.map(\.number).max() ?? 0) + 1
+        nextNumber = rows.lastNumber + 1
         nextLinkNumber = (rows.links.map(\.number).max() ?? 0) + 1
         nextPlacementNumber = (rows.modules.flatMap(\.placements).map(\.number).max() ?? 0) + 1
         model.hopsInForce = rows.hops

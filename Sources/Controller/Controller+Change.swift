@@ -77,7 +77,7 @@ extension Controller {
         }
         phases.end("kernel")
         do throws(HoverError) {
-            try await keep(Difference(from: plan.before, to: model), note)
+            try await keep(Difference(from: plan.before, to: model), plan.entries, note)
         } catch {
             await dataplane.undo(plan.actions)
             throw error
@@ -91,17 +91,19 @@ extension Controller {
 
     private func perform(_ plan: Plan) async throws(HoverError) -> [String: [ModuleTable]] {
         guard !plan.actions.isEmpty else { return [:] }
-        do throws(DataplaneError) {
+        do throws(FailedAction) {
             return try await dataplane.perform(plan)
         } catch {
-            throw HoverError(error)
+            var refusal = HoverError(error.error)
+            refusal.module = error.action.module
+            throw refusal
         }
     }
 
     /// What the kernel has done already comes into the store; without that, it has to be undone.
-    func keep(_ difference: Difference, _ note: ChangeNote) async throws(HoverError) {
+    func keep(_ difference: Difference, _ entries: [StoredEntry], _ note: ChangeNote) async throws(HoverError) {
         let change = StoredChange(
-            modules: difference.modules, links: difference.links, hops: difference.hops, note: note)
+            modules: difference.modules, links: difference.links, hops: difference.hops, entries: entries, note: note)
         guard !change.isEmpty else { return }
         if let number = try await store.commit(change) {
             revision = number

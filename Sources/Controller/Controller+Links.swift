@@ -75,11 +75,16 @@ extension Controller {
 
 extension Model {
     /// What a request for a link means.
+    ///
+    /// - Parameters:
+    ///   - reserved: ports that it gets only when it names them.
+    ///   - mayCome: whether an interface need not be there yet.
     func resolve(
-        from: EndpointRequest, to: EndpointRequest, hook: LinkHook? = nil, number: Int, mayCome: Bool = false
+        from: EndpointRequest, to: EndpointRequest, hook: LinkHook? = nil, number: Int,
+        besides reserved: Set<Endpoint> = [], mayCome: Bool = false
     ) throws(HoverError) -> LinkRecord {
-        let first = try resolve(end: from, mayCome: mayCome)
-        let second = try resolve(end: to, besides: first, mayCome: mayCome)
+        let first = try resolve(end: from, besides: reserved, mayCome: mayCome)
+        let second = try resolve(end: to, besides: reserved.union([first]), mayCome: mayCome)
         if case .interface = first, case .interface = second {
             throw HoverError(.invalid, "\(first) and \(second) are both interfaces: a link has a module on one side")
         }

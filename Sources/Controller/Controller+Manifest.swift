@@ -23,22 +23,28 @@ extension Controller {
             let held = codes.map { self.store.hold($0.stored) }
             defer { self.store.letGo(held) }
             let codeOf = Dictionary(zip(codes.map(\.key), zip(codes, held)), uniquingKeysWith: { first, _ in first })
-            return try await self.transaction("apply a manifest", dryRun: dryRun) {
-                (model: inout Model, plan: inout Plan) throws(HoverError) in
-                var application = Application(
-                    manifest: manifest, model: model, nextNumber: self.nextNumber,
-                    nextLinkNumber: self.nextLinkNumber, nextPlacementNumber: self.nextPlacementNumber)
-                application.codeOf = codeOf.mapValues { (code: $0.0.code, id: $0.1) }
-                // The only one that has the rows now: the first change would copy all of them otherwise.
-                model = Model(readCode: model.readCode)
-                defer { model = application.model }
-                try application.plan(prune: prune, in: &plan)
-                if !dryRun {
-                    self.nextNumber = application.nextNumber
-                    self.nextLinkNumber = application.nextLinkNumber
-                    self.nextPlacementNumber = application.nextPlacementNumber
+            var ids: [String] = []
+            do throws(HoverError) {
+                return try await self.transaction("apply a manifest", dryRun: dryRun) {
+                    (model: inout Model, plan: inout Plan) throws(HoverError) in
+                    var application = Application(
+                        manifest: manifest, model: model, nextNumber: self.nextNumber,
+                        nextLinkNumber: self.nextLinkNumber, nextPlacementNumber: self.nextPlacementNumber)
+                    application.codeOf = codeOf.mapValues { (code: $0.0.code, id: $0.1) }
+                    // The only one that has the rows now: the first change would copy all of them otherwise.
+                    model = Model(readCode: model.readCode)
+                    defer { model = application.model }
+                    try application.plan(prune: prune, in: &plan)
+                    ids = application.ids
+                    if !dryRun {
+                        self.nextNumber = application.nextNumber
+                        self.nextLinkNumber = application.nextLinkNumber
+                        self.nextPlacementNumber = application.nextPlacementNumber
+                    }
+                    return application.changes
                 }
-                return application.changes
+            } catch {
+                throw error.placed(in: manifest, ids: ids)
             }
         }
     }
@@ -103,10 +109,23 @@ extension Controller {
     }
 
     private func hasAlready(_ module: ModuleSpecification) -> Bool {
-        guard case .source(let source, _) = module.code, let id = model.modules(named: module.name).first,
-            let running = model.modules[id]
-        else { return false }
-        return running.source == source && running.hasCounters == module.counters
+        model.modules(named: module.name).first.flatMap { model.modules[$0] }?.runs(module) ?? false
+    }
+}
+
+extension ModuleRecord {
+    /// Whether its code was made of a specification's source. Of objects that is known by their digest only.
+    func runs(_ wanted: ModuleSpecification) -> Bool {
+        guard case .source(let text, _) = wanted.code else { return false }
+        return source == text && hasCounters == wanted.counters
+    }
+}
+
+extension HoverError {
+    /// The same, about the member of a manifest that has the module that could not be loaded.
+    fileprivate func placed(in manifest: ManifestSpecification, ids: [String]) -> HoverError {
+        guard pointer == nil, let module, let index = ids.firstIndex(of: module) else { return self }
+        return at("/modules/\(index)/\(kind == .invalid ? "config" : manifest.modules[index].code.member)")
     }
 }
 

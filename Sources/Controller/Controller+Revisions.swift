@@ -10,7 +10,7 @@ extension Controller {
     }
 
     /// Makes modules and links what they were at an earlier revision: one transaction, and a new revision. What data
-    /// planes have learnt since stays, except in modules that were deleted, which begin anew.
+    /// planes have learnt since stays; modules that were deleted begin anew, with the entries that users had set.
     ///
     /// - Throws: `.notFound` for a revision that is not kept any more.
     public func rollBack(to number: Int, dryRun: Bool) async throws(HoverError) -> TransactionResult {
@@ -22,19 +22,18 @@ extension Controller {
             }
             let earlier = try await self.store.rows(at: number)
             try await self.refreshInterfaces()
+            var entries: [StoredEntry] = []
             let result = try await self.transaction("roll back to revision \(number)", dryRun: dryRun) {
                 (model: inout Model, plan: inout Plan) throws(HoverError) in
                 var rollback = Rollback(rows: earlier, model: model)
                 try rollback.plan(in: &plan)
                 model = rollback.model
+                let made = Set(rollback.changes.filter { $0.action == .create && $0.kind == .module }.map(\.id))
+                plan.entries = earlier.entries.filter { made.contains($0.module) }
+                entries = plan.entries
                 return rollback.changes
             }
             if !dryRun {
-                let made = Set(result.changes.filter { $0.action == .create && $0.kind == .module }.map(\.id))
-                let entries = earlier.entries.filter { made.contains($0.module) }
-                for entry in entries {
-                    try await self.store.note(entry)
-                }
                 await self.restore(entries)
             }
             return result
@@ -54,11 +53,13 @@ private struct Rollback {
     }
 
     mutating func plan(in plan: inout Plan) throws(HoverError) {
-        for (id, row) in rows.links.sorted(by: { $0.key < $1.key })
-        where model.links[id] != nil && model.links[id] != row {
+        let presentLinks = Set(model.links.keys)
+        for (id, row) in rows.links.sorted(by: { $0.key < $1.key }) {
+            guard let link = model.links[id], link != row else { continue }
+            let name = model.text(of: link)
             try model.planDeletion(ofLink: id, in: &plan)
             if row == nil {
-                note(.delete, .link, id, id)
+                note(.delete, .link, name, id)
             }
         }
         let modules = rows.modules.sorted { $0.key < $1.key }
@@ -75,7 +76,7 @@ private struct Rollback {
         }
         for case (let id, let row?) in rows.links.sorted(by: { $0.key < $1.key }) where model.links[id] != row {
             try model.planCreation(of: row, in: &plan)
-            note(.create, .link, id, id)
+            note(presentLinks.contains(id) ? .update : .create, .link, model.text(of: row), id)
         }
     }
 
@@ -115,6 +116,9 @@ private struct Rollback {
         updated.tags = row.tags
         updated.placements = row.placements
         try model.planUpdate(of: module, to: updated, in: &plan)
+        if !changes.contains(where: { $0.id == row.id }) {
+            note(.update, .module, row.name, row.id)
+        }
     }
 
     private mutating func note(_ action: ChangeState.Action, _ kind: ChangeState.Kind, _ name: String, _ id: String) {

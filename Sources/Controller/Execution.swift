@@ -6,16 +6,16 @@ extension Dataplane {
     /// Carries out a plan's actions in order. When one fails, those before it are undone in reverse.
     ///
     /// - Returns: the tables of the modules that were loaded.
-    func perform(_ plan: Plan) throws(DataplaneError) -> [String: [ModuleTable]] {
+    func perform(_ plan: Plan) throws(FailedAction) -> [String: [ModuleTable]] {
         var tables: [String: [ModuleTable]] = [:]
         for (position, action) in plan.actions.enumerated() {
-            do {
+            do throws(DataplaneError) {
                 if let loaded = try perform(action), let id = action.loadedModule {
                     tables[id] = loaded
                 }
             } catch {
                 undo(plan.actions[..<position])
-                throw error
+                throw FailedAction(action: action, error: error)
             }
         }
         return tables
@@ -110,7 +110,24 @@ extension Dataplane {
     }
 }
 
+/// An action that could not be carried out.
+struct FailedAction: Error {
+    var action: Action
+    var error: DataplaneError
+}
+
 extension Action {
+    /// The module whose programs it loads.
+    var module: String? {
+        switch self {
+        case .loadModule(let id, _), .loadGeneration(let id, _, _, _, _), .loadModuleAtXDP(let id, _, _),
+            .loadPort(let id, _):
+            id
+        case .loadHop(let hop): hop.policy
+        default: nil
+        }
+    }
+
     /// The module whose tables carrying it out tells.
     fileprivate var loadedModule: String? {
         switch self {

@@ -35,6 +35,8 @@ public struct HoverError: Error, Sendable, Hashable, CustomStringConvertible {
     public var log: String?
     /// The member of a manifest that is at fault, like `/modules/3/config` (RFC 6901).
     public var pointer: String?
+    /// The id of the module whose programs could not be loaded.
+    public var module: String?
 
     public init(_ kind: Kind, _ message: String, diagnostics: [SourceDiagnostic] = [], log: String? = nil) {
         self.kind = kind

@@ -6,18 +6,20 @@ extension Model {
     /// Finds what one end of a new link means, and checks that it is free.
     ///
     /// - Parameters:
-    ///   - other: the link's other end, which a free port must not be.
+    ///   - others: what a free port must not be: the link's other end, and what others name.
     ///   - mayCome: whether an interface need not be there yet.
     func resolve(
-        end request: EndpointRequest, besides other: Endpoint? = nil, mayCome: Bool = false
+        end request: EndpointRequest, besides others: Set<Endpoint> = [], mayCome: Bool = false
     ) throws(HoverError) -> Endpoint {
         let end =
             request.node.hasPrefix("i:")
             ? try resolve(interface: String(request.node.dropFirst(2)), port: request.port, mayCome: mayCome)
-            : try resolve(port: request.port, of: resolve(module: request.node), besides: other)
-        if let link = link(at: end) {
+            : try resolve(port: request.port, of: resolve(module: request.node), besides: others)
+        if let id = link(at: end), let link = links[id] {
             throw HoverError(
-                .conflict, "\(end) is in use by link \(link): delete that link first, or take another port")
+                .conflict,
+                "\(text(of: end)) is in use by link \(id) (\(text(of: link))): delete that link first, or take another "
+                    + "port")
         }
         return end
     }
@@ -52,25 +54,25 @@ extension Model {
     }
 
     private func resolve(
-        port: Int?, of module: ModuleRecord, besides other: Endpoint?
+        port: Int?, of module: ModuleRecord, besides others: Set<Endpoint>
     ) throws(HoverError) -> Endpoint {
         guard module.kind == .forward else {
             throw HoverError(
-                .invalid, "module \(module.id) is a policy and has no ports: give it tags to put it on links")
+                .invalid, "module \(module.name) is a policy and has no ports: give it tags to put it on links")
         }
         if let port {
             guard (1...module.maxPort).contains(port) else {
                 throw HoverError(
-                    .invalid, "module \(module.id) has no port \(port): its ports are 1 to \(module.maxPort)")
+                    .invalid, "module \(module.name) has no port \(port): its ports are 1 to \(module.maxPort)")
             }
             return .port(module: module.id, number: port)
         }
         let free = (1...module.maxPort).map { Endpoint.port(module: module.id, number: $0) }
-            .first { link(at: $0) == nil && $0 != other }
+            .first { link(at: $0) == nil && !others.contains($0) }
         guard let free else {
             throw HoverError(
                 .conflict,
-                "all \(module.maxPort) ports of module \(module.id) are linked: create it with more (max_ports)")
+                "all \(module.maxPort) ports of module \(module.name) are linked: create it with more (max_ports)")
         }
         return free
     }
@@ -115,6 +117,18 @@ extension Model {
         guard var module = modules[id], !module.ports.contains(number) else { return }
         module.ports = (module.ports + [number]).sorted()
         set(.module(id, module), in: &plan)
+    }
+}
+
+extension Model {
+    /// A link by its ends, as a person would write them.
+    func text(of link: LinkRecord) -> String { "\(text(of: link.from)) – \(text(of: link.to))" }
+
+    private func text(of end: Endpoint) -> String {
+        switch end {
+        case .port(let module, let number): "\(modules[module]?.name ?? module):\(number)"
+        case .interface(let name): "i:\(name)"
+        }
     }
 }
 

@@ -5,7 +5,7 @@ extension Model {
     ///
     /// - Parameters:
     ///   - number: of the first new one.
-    ///   - mayCome: whether an interface need not be there yet.
+    ///   - mayCome: whether an interface that is named by its name need not be there yet.
     func resolve(
         placements requests: [PlacementRequest], of policy: ModuleRecord, number: Int, mayCome: Bool = false
     ) throws(HoverError) -> [PlacementRecord] {
@@ -41,7 +41,7 @@ extension Model {
             guard request.port == nil else {
                 throw HoverError(.invalid, "interface \(name) has no ports: leave the port out")
             }
-            return .interface(name)
+            return named(.interface(name))
         }
         guard !request.node.hasPrefix("b:") else {
             throw HoverError(
@@ -78,7 +78,9 @@ extension Model {
     private func check(
         _ placement: PlacementRecord, of policy: ModuleRecord, mayCome: Bool
     ) throws(HoverError) {
-        if case .interface(let name) = placement.side.end, interface(named: name) == nil, !mayCome {
+        if case .interface(let name) = placement.side.end, interface(named: name) == nil,
+            !mayCome || name.contains("=")
+        {
             throw HoverError(.notFound, "there is no interface \(name): `ip link` lists them")
         }
         guard let neighbour = placement.position.neighbour else { return }

@@ -42,6 +42,8 @@ struct Plan: Sendable, Hashable {
     var releases: [Release] = []
     /// What the rows of the model that the plan set were before, in the order in which they were set.
     var before: [Record] = []
+    /// What users had set in modules that are made again.
+    var entries: [StoredEntry] = []
 
     /// Whether the kernel stays as it is.
     var isEmpty: Bool { actions.isEmpty && releases.isEmpty }

@@ -191,7 +191,8 @@ public struct EndpointRequest: Sendable, Hashable {
     public var port: Int?
 
     public init(node: String, port: Int? = nil) {
-        self.node = node
+        // The kernel's addresses are in lowercase.
+        self.node = node.hasPrefix("i:mac=") ? node.lowercased() : node
         self.port = port
     }
 

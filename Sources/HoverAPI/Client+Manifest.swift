@@ -5,7 +5,7 @@ extension HoverClient {
     /// Makes modules and links as the manifest has them, all or nothing; what is so already stays untouched.
     ///
     /// - Parameters:
-    ///   - prune: also deletes modules and links that the manifest does not have.
+    ///   - prune: also deletes modules and links that an earlier manifest named and this one does not.
     ///   - dryRun: only says what would change.
     public func apply(
         _ manifest: Manifest, prune: Bool = false, dryRun: Bool = false, ifMatch: Int? = nil

@@ -38,7 +38,7 @@ public struct Change: Codable, Sendable, Hashable {
     public var name: String
     /// `m:…` or `l:…`; null for what a dry run would create.
     public var id: String?
-    /// What about it changes, or why a new link is pending.
+    /// What about it changes (`code`, `config`, `ports`, `tags`, `placements`, `hook`, `now of a manifest`), or why a new link is pending.
     public var detail: String?
 
     public init(action: String, kind: String, name: String, id: String? = nil, detail: String? = nil) {

@@ -10,7 +10,7 @@ import Logging
 struct Responder: HTTPResponder {
     /// The most that a body may weigh, in bytes: a source of 1 MiB as JSON, with room for its escapes.
     static let bodyLimit = 3 << 19
-    /// The most that is read of a body only to be thrown away.
+    /// The most that is read only to be thrown away, of a body that is too large.
     private static let readLimit = 64 << 20
 
     let routes: RouteTable
@@ -43,7 +43,7 @@ struct Responder: HTTPResponder {
             size += part.readableBytes
             if size <= limit {
                 body.append(contentsOf: part.readableBytesView)
-            } else if size > readLimit {
+            } else if size - limit > readLimit {
                 break
             }
         }

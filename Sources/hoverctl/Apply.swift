@@ -8,8 +8,8 @@ struct Apply: AsyncParsableCommand {
         abstract: "Make modules and links as a manifest has them, all or nothing.",
         discussion: """
             A manifest is YAML or JSON with modules, links and external_interfaces. What is so already stays \
-            untouched; what is there besides stays too, unless --prune is given. When one thing fails, all is as it \
-            was before.
+            untouched; what is there besides stays too, unless an earlier manifest named it and --prune is given. When \
+            one thing fails, all is as it was before.
 
             Example:
               hoverctl plan -f hover.yaml
@@ -68,7 +68,7 @@ struct ManifestOptions: ParsableArguments {
         help: "The manifest: a file, a folder (its *.yaml, *.yml and *.json), or - for standard input. Repeatable.",
         completion: .file())
     var file: [String]
-    @Flag(help: "Delete the modules and links that the manifest does not have.")
+    @Flag(help: "Delete the modules and links that an earlier manifest named and this one does not.")
     var prune = false
     @Flag(help: "When the kernel's verifier refuses a module, print its whole log.")
     var verifierLog = false

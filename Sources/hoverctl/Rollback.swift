@@ -8,7 +8,7 @@ struct Rollback: AsyncParsableCommand {
         abstract: "Make modules and links as they were in an earlier revision.",
         discussion: """
             That makes a new revision: it can be taken back in the same way. Tables of modules that are there keep \
-            their entries; modules that are created again begin with empty ones.
+            their entries; modules that are created again get those that users had set.
 
             Example:
               hoverctl get revisions

@@ -85,7 +85,7 @@ import Testing
         try planner.addModule("b")
         try planner.link(.port("b", 1), .port("a"))
         let error = try refusal { try planner.link(.port("b", 2), .port("a")) }
-        #expect(error.message.contains("all 3 ports of module m:a are linked"))
+        #expect(error.message.contains("all 3 ports of module a are linked"))
     }
 
     @Test func refusesAChainThatTheKernelCannotFollow() throws {

@@ -87,7 +87,7 @@ import Testing
             }
             let interface = try await refusal { try await daemon.link(("i:left", nil), ("other", 1)) }
             #expect(interface.status == 409)
-            #expect(interface.detail.contains("interface left"))
+            #expect(interface.detail.contains("i:left is in use"))
             #expect(try await daemon.client.links().count == 2)
         }
     }

@@ -15,11 +15,13 @@ struct StoredEntry: Sendable, Hashable {
 extension Store {
     /// Notes an entry before the kernel gets it: after a crash in between, the next `hoverd` sets it.
     func note(_ entry: StoredEntry) async throws(HoverError) {
-        try await write { database in
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO entry (module, name, key, value, is_settled) VALUES (?, ?, ?, ?, 0)",
-                arguments: [entry.module, entry.table, Data(entry.key), Data(entry.value)])
-        }
+        try await write { try Self.note(entry, in: $0) }
+    }
+
+    static func note(_ entry: StoredEntry, in database: Database) throws {
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO entry (module, name, key, value, is_settled) VALUES (?, ?, ?, ?, 0)",
+            arguments: [entry.module, entry.table, Data(entry.key), Data(entry.value)])
     }
 
     /// The kernel has the entry. From now on it may change there, and is not set again.

@@ -17,7 +17,7 @@ public struct Revision: Sendable, Hashable {
 struct EarlierRows: Sendable {
     var modules: [String: ModuleRecord?] = [:]
     var links: [String: LinkRecord?] = [:]
-    /// The entries of modules that were deleted since.
+    /// The entries of modules that were deleted since, as they were then.
     var entries: [StoredEntry] = []
 }
 
@@ -38,12 +38,21 @@ extension Store {
         let sources = try await sources()
         return try await read { database in
             var earlier = EarlierRows()
+            // The change in which each module was deleted first: entries that it had then are those that it had before.
+            var deletions: [String: Int] = [:]
+            var madeAgain: Set<String> = []
             let rows = try Row.fetchAll(
-                database, sql: "SELECT kind, id, record FROM revision_row WHERE revision > ? ORDER BY revision",
+                database,
+                sql: "SELECT revision, kind, id, record FROM revision_row WHERE revision > ? ORDER BY revision",
                 arguments: [revision])
             for row in rows {
                 let id: String = row["id"]
                 let record: String? = row["record"]
+                if record == nil {
+                    madeAgain.insert(id)
+                } else if !madeAgain.contains(id) {
+                    deletions[id] = row["revision"]
+                }
                 if row["kind"] == "module", earlier.modules[id] == nil {
                     earlier.modules[id] = .some(
                         try record.map {
@@ -57,9 +66,11 @@ extension Store {
                 }
             }
             earlier.entries = try Row.fetchAll(
-                database, sql: "SELECT module, name, key, value FROM revision_entry WHERE revision > ?",
+                database, sql: "SELECT revision, module, name, key, value FROM revision_entry WHERE revision > ?",
                 arguments: [revision]
-            ).map {
+            ).filter { row in
+                deletions[row["module"] as String] == row["revision"] as Int
+            }.map {
                 StoredEntry(
                     module: $0["module"], table: $0["name"], key: Array($0["key"] as Data),
                     value: Array($0["value"] as Data))

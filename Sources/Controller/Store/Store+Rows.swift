@@ -11,6 +11,8 @@ struct StoredRows: Sendable {
     var hops: [Edge: [Hop]] = [:]
     /// The number of the last change; 0 when there was none.
     var revision = 0
+    /// The highest number that a module has, or had in the changes that can be taken back.
+    var lastNumber: UInt32 = 0
 }
 
 /// Who makes a change, and what it is.
@@ -31,6 +33,8 @@ struct StoredChange: Sendable {
     var modules: [Changed<String, ModuleRecord>] = []
     var links: [Changed<String, LinkRecord>] = []
     var hops: [Changed<Edge, [Hop]>] = []
+    /// What the kernel is to get in tables of modules that are made.
+    var entries: [StoredEntry] = []
     var note: ChangeNote
 
     var isEmpty: Bool { modules.isEmpty && links.isEmpty && hops.isEmpty }
@@ -58,6 +62,14 @@ extension Store {
                 rows.hops[try decode(Edge.self, row["edge"])] = try decode([Hop].self, row["record"])
             }
             rows.revision = try Int.fetchOne(database, sql: "SELECT max(number) FROM revision") ?? 0
+            rows.lastNumber =
+                try UInt32.fetchOne(
+                    database,
+                    sql: """
+                        SELECT max(json_extract(record, '$.number')) FROM (
+                            SELECT record FROM module
+                            UNION ALL SELECT record FROM revision_row WHERE kind = 'module' AND record IS NOT NULL)
+                        """) ?? 0
             return rows
         }
     }
@@ -84,6 +96,9 @@ extension Store {
             }
             for row in change.links {
                 try Self.set(row, revision, in: database)
+            }
+            for entry in change.entries {
+                try Self.note(entry, in: database)
             }
             try database.execute(
                 sql: "DELETE FROM revision WHERE number <= ?", arguments: [revision - Self.keptRevisions])
