@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
-import TypedValue
-
 /// A manifest that is brought into a model, one module and link after the other.
 struct Application {
     let manifest: ManifestSpecification
@@ -83,13 +80,8 @@ extension Application {
         guard let (code, codeID) = codeOf[ManifestCode.Key(wanted)] else {
             throw HoverError(.conflict, "module \(wanted.name) was deleted meanwhile: apply again")
         }
-        let isPolicy = wanted.kind == .policy
-        let module = ModuleRecord(
-            id: "m:" + UUID().uuidString.lowercased(), number: try freeNumber(), name: wanted.name, kind: wanted.kind,
-            tags: isPolicy ? [] : wanted.tags, code: codeID, hasCounters: wanted.counters, source: code.stored.source,
-            warnings: code.stored.warnings, config: wanted.config, maxPort: wanted.maxPorts,
-            ports: wanted.ports > 0 ? Array(1...wanted.ports) : [], tables: [], unfitForXDP: code.unfitForXDP,
-            isOfManifest: true)
+        var module = ModuleRecord(wanted, code, codeID, number: try freeNumber())
+        module.isOfManifest = true
         try model.planCreation(of: module, in: &plan)
         note(.create, .module, module.name, module.id)
         return module.id
@@ -230,8 +222,11 @@ extension Application {
     private var namedPorts: Set<Endpoint> {
         Set(
             manifest.links.flatMap { [$0.from, $0.to] }.compactMap { end in
-                guard let port = end.port, let module = try? model.resolve(module: end.node) else { return nil }
-                return .port(module: module.id, number: port)
+                // One that is not there, or not alone, is refused with its link (`matchLinks`).
+                guard let port = end.port,
+                    let module = model.modules(named: end.node).first ?? model.modules[end.node]?.id
+                else { return nil }
+                return .port(module: module, number: port)
             })
     }
 

@@ -62,14 +62,10 @@ extension Controller {
         _ specification: ModuleSpecification, _ code: CompiledCode, _ codeID: String, _ number: UInt32,
         in model: inout Model, _ plan: inout Plan
     ) throws(HoverError) -> ModuleRecord {
-        let isPolicy = specification.kind == .policy
-        var module = ModuleRecord(
-            id: "m:" + UUID().uuidString.lowercased(), number: number, name: specification.name,
-            kind: specification.kind, tags: isPolicy ? try model.resolve(tags: specification.tags) : specification.tags,
-            code: codeID, hasCounters: specification.counters, source: code.stored.source,
-            warnings: code.stored.warnings, config: specification.config, maxPort: specification.maxPorts,
-            ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [],
-            unfitForXDP: code.unfitForXDP)
+        var module = ModuleRecord(specification, code, codeID, number: number)
+        if specification.kind == .policy {
+            module.tags = try model.resolve(tags: specification.tags)
+        }
         module.placements = try resolve(specification.placements, of: module, in: model)
         try model.planCreation(of: module, in: &plan)
         return module
@@ -274,6 +270,19 @@ extension Controller {
     private func peer(of end: Endpoint) -> Endpoint? {
         guard let id = model.link(at: end), let link = model.links[id] else { return nil }
         return link.from == end ? link.to : link.from
+    }
+}
+
+extension ModuleRecord {
+    /// A new module, whose tags and placements, if it is a policy, are still to be found.
+    init(_ specification: ModuleSpecification, _ code: CompiledCode, _ codeID: String, number: UInt32) {
+        self.init(
+            id: "m:" + UUID().uuidString.lowercased(), number: number, name: specification.name,
+            kind: specification.kind, tags: specification.kind == .policy ? [] : specification.tags, code: codeID,
+            hasCounters: specification.counters, source: code.stored.source, warnings: code.stored.warnings,
+            config: specification.config, maxPort: specification.maxPorts,
+            ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [],
+            unfitForXDP: code.unfitForXDP)
     }
 }
 
