@@ -17,19 +17,21 @@ extension Controller {
             let rows = try await self.store.load()
             phases.end("store")
             try await self.plan(rows)
+            if remains == .another {
+                try await self.leaveNumbers()
+            }
             phases.end("planning")
             let unhealthy = await self.dataplane.ensure(
                 .everything(in: self.model), tables: self.model.modules.mapValues(\.tables))
             for finding in unhealthy where remains != .nothing || finding.failure != nil {
                 self.log(finding)
             }
-            try await self.keepTables(of: unhealthy)
+            try await self.complete(unhealthy)
             phases.end("check")
             if remains != .another {
                 try await self.sweep()
             }
             phases.end("sweep")
-            try await self.restoreEntries(reloaded: Set(unhealthy.compactMap(\.reloadedModule)))
             try await self.store.forgetUnusedCodes()
             try await self.refreshOwnPrograms()
             phases.end("entries")
@@ -54,6 +56,15 @@ extension Controller {
                     """)
             }
             return remains
+        } catch {
+            throw HoverError(error)
+        }
+    }
+
+    /// Modules of another store run on, with the numbers that they have.
+    private func leaveNumbers() async throws(HoverError) {
+        do throws(DataplaneError) {
+            nextNumber = max(nextNumber, try await dataplane.highestNumber() + 1)
         } catch {
             throw HoverError(error)
         }
@@ -116,6 +127,12 @@ extension Controller {
         return records
     }
 
+    /// Gives modules that were loaded anew what they had: their rows the new maps, and these the entries of users.
+    func complete(_ findings: [Finding]) async throws(HoverError) {
+        try await keepTables(of: findings)
+        try await restoreEntries(reloaded: Set(findings.compactMap(\.reloadedModule)))
+    }
+
     /// Modules that were loaded anew have other maps.
     private func keepTables(of findings: [Finding]) async throws(HoverError) {
         var plan = Plan()
@@ -132,18 +149,27 @@ extension Controller {
 
     /// Removes what is pinned and belongs to nothing that is to be there: an earlier `hoverd` ended within a change.
     func sweep() async throws(HoverError) {
+        let orphans: Set<Pinned>
         do throws(DataplaneError) {
-            let expected = model.pins
-            let orphans = try await dataplane.pinned().subtracting(expected)
-            guard !orphans.isEmpty else { return }
-            logger.notice(
-                "removed \(orphans.count) objects that belong to nothing: an earlier hoverd ended within a change")
-            // Before the modules that they lead into: as long as there are such entries, there is an orphan that tells.
-            try await dataplane.clearEntries(except: Set(model.modules.values.map(\.number)))
-            await dataplane.remove(orphans)
+            orphans = try await dataplane.pinned().subtracting(model.pins)
         } catch {
             throw HoverError(error)
         }
+        guard !orphans.isEmpty else { return }
+        logger.notice(
+            "removed \(orphans.count) objects that belong to nothing: an earlier hoverd ended within a change")
+        try await remove(orphans)
+    }
+
+    /// Removes what belongs to nothing.
+    func remove(_ orphans: Set<Pinned>) async throws(HoverError) {
+        do throws(DataplaneError) {
+            // Before the modules that they lead into: as long as there are such entries, there is an orphan that tells.
+            try await dataplane.clearEntries(except: Set(model.modules.values.map(\.number)))
+        } catch {
+            throw HoverError(error)
+        }
+        await dataplane.remove(orphans)
     }
 
     /// Sets entries that users set: all in modules that were loaded anew, and in others those that the kernel may not

@@ -4,6 +4,7 @@ import Dataplane
 
 /// Something that is not as it should be.
 public struct DoctorFinding: Sendable, Hashable {
+    /// What is wrong with it.
     public enum State: String, Sendable, Hashable, CaseIterable {
         /// Should be in the kernel, as the store says, and is not, or leads elsewhere.
         case missing
@@ -29,6 +30,9 @@ extension Controller {
             let tables = self.model.modules.mapValues(\.tables)
             let plan = Plan.everything(in: self.model)
             let missing = await self.dataplane.ensure(plan, tables: tables, mending: mending)
+            if mending {
+                try await self.complete(missing)
+            }
             var findings = missing.map {
                 DoctorFinding(
                     object: $0.object, state: .missing,
@@ -41,8 +45,8 @@ extension Controller {
             } catch {
                 throw HoverError(error)
             }
-            if mending {
-                await self.dataplane.remove(orphans)
+            if mending, !orphans.isEmpty {
+                try await self.remove(orphans)
             }
             findings += orphans.map {
                 DoctorFinding(

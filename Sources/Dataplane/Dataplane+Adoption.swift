@@ -131,6 +131,17 @@ extension Dataplane {
         return found
     }
 
+    /// The highest number of a module that packets can enter; 0 when there is none.
+    public func highestNumber() throws(DataplaneError) -> UInt32 {
+        do throws(KernelError) {
+            let entries = try BPFMap(pinned: layout.shared(.entries))
+            let occupied = try entries.occupiedSlots(0...UInt32(entries.information.maxEntries - 1))
+            return UInt32(occupied.max() ?? 0)
+        } catch {
+            throw DataplaneError(error)
+        }
+    }
+
     /// Empties the places by which packets enter modules that are not there any more.
     ///
     /// - Parameter numbers: of those that are.

@@ -31,10 +31,14 @@ extension Store {
         do {
             try await database.writeWithoutTransaction { database in
                 try database.execute(sql: "PRAGMA synchronous = NORMAL")
-                defer { try? database.execute(sql: "PRAGMA synchronous = FULL") }
-                try database.execute(
-                    sql: "UPDATE entry SET is_settled = 1 WHERE module = ? AND name = ? AND key = ?",
-                    arguments: [entry.module, entry.table, Data(entry.key)])
+                let update = Result {
+                    try database.execute(
+                        sql: "UPDATE entry SET is_settled = 1 WHERE module = ? AND name = ? AND key = ?",
+                        arguments: [entry.module, entry.table, Data(entry.key)])
+                }
+                // Whatever came of it, and never without saying so: all other changes are synced.
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                try update.get()
             }
         } catch {
             throw HoverError(store: error)
