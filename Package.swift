@@ -6,6 +6,17 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+/// An IO Module that Hover brings along: its data plane `<name>.bpf.c`, its control plane and slow path, and its README.
+func module(_ name: String) -> Target {
+    .target(
+        name: name + "Module",
+        dependencies: ["ModuleKit", "Dataplane", "TypedValue", .product(name: "Logging", package: "swift-log")],
+        path: "Sources/Modules/\(name)",
+        exclude: ["README.md", name.lowercased() + ".bpf.c"],
+        swiftSettings: strict,
+        plugins: ["CompileDataplane"])
+}
+
 let package = Package(
     name: "hover",
     products: [
@@ -53,9 +64,15 @@ let package = Package(
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
         .target(
+            name: "ModuleKit",
+            dependencies: ["Dataplane", "TypedValue", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        module("Counter"),
+        module("Null"),
+        .target(
             name: "Controller",
             dependencies: [
-                "Dataplane", "ModuleCompiler", "BPF", "Netlink", "TypedValue",
+                "Dataplane", "ModuleKit", "ModuleCompiler", "BPF", "Netlink", "TypedValue",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -87,7 +104,8 @@ let package = Package(
         .executableTarget(
             name: "hoverd",
             dependencies: [
-                "RESTServer", "Controller", "Dataplane", "BPF", "HoverAPI", "ModuleCompiler",
+                "RESTServer", "Controller", "Dataplane", "BPF", "HoverAPI", "ModuleCompiler", "ModuleKit",
+                "CounterModule", "NullModule",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -122,6 +140,7 @@ let package = Package(
             ],
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
+        .testTarget(name: "ModuleKitTests", dependencies: ["ModuleKit", "TypedValue"], swiftSettings: strict),
         .testTarget(name: "TypedValueTests", dependencies: ["TypedValue"], swiftSettings: strict),
         .testTarget(
             name: "BPFTests", dependencies: ["BPF", "TypedValue"], resources: [.copy("Fixtures")],

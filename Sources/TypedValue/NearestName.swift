@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The next step for someone who wrote a name that there is not: the one that was meant, or all that there are.
-func suggestion(for name: String, among names: [String]) -> String {
+public func suggestion(for name: String, among names: [String]) -> String {
     let distances = names.map { (name: $0, distance: editDistance(name.lowercased(), $0)) }
     if let nearest = distances.min(by: { $0.distance < $1.distance }), nearest.distance <= max(2, name.count / 3),
         nearest.distance < nearest.name.count
