@@ -187,6 +187,13 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "ModuleTests",
+            dependencies: [
+                "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "TestSupport", "TypedValue",
+                "CounterModule", "NullModule",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "HoverdTests",
             dependencies: ["hoverd", "hoverctl", "BPF", "HoverAPI", "TypedValue", "TestSupport"],
             swiftSettings: strict),

@@ -3,6 +3,7 @@
 /// A manifest that is brought into a model, one module and link after the other.
 struct Application {
     let manifest: ManifestSpecification
+    let types: ModuleCatalog
     var model: Model
     var nextNumber: UInt32
     var nextLinkNumber: Int
@@ -16,10 +17,11 @@ struct Application {
     private lazy var takenNumbers = Set(model.modules.values.map(\.number))
 
     init(
-        manifest: ManifestSpecification, model: Model, nextNumber: UInt32, nextLinkNumber: Int,
+        manifest: ManifestSpecification, types: ModuleCatalog, model: Model, nextNumber: UInt32, nextLinkNumber: Int,
         nextPlacementNumber: Int
     ) {
         self.manifest = manifest
+        self.types = types
         self.model = model
         self.nextNumber = nextNumber
         self.nextLinkNumber = nextLinkNumber
@@ -82,6 +84,7 @@ extension Application {
         }
         var module = ModuleRecord(wanted, code, codeID, number: try freeNumber())
         module.isOfManifest = true
+        try module.prepare(types)
         try model.planCreation(of: module, in: &plan)
         note(.create, .module, module.name, module.id)
         return module.id
@@ -121,14 +124,14 @@ extension Application {
         }
         updated.hasCounters = wanted.counters
         if wanted.config != module.config {
-            updated.config = wanted.config
+            try updated.configure(wanted.config, types)
             // Once for both.
-            updated.generation = module.generation + 1
+            updated.generation = min(updated.generation, module.generation + 1)
             details.append("config")
         }
-        let ports = wanted.ports > 0 ? (1...wanted.ports).filter { !module.ports.contains($0) } : []
+        let ports = wanted.ports > 0 ? (1...wanted.ports).filter { !updated.ports.contains($0) } : []
         if !ports.isEmpty {
-            updated.ports = (module.ports + ports).sorted()
+            updated.ports = (updated.ports + ports).sorted()
             details.append("ports")
         }
         if wanted.kind != .policy, wanted.tags != module.tags {
@@ -144,17 +147,17 @@ extension Application {
     }
 
     private func checkUnchangeable(_ module: ModuleRecord, _ wanted: ModuleSpecification) throws(HoverError) {
-        guard module.kind == wanted.kind else {
+        let type = wanted.builtIn ?? wanted.kind.rawValue
+        guard module.typeName == type else {
             throw HoverError(
-                .conflict,
-                "module \(module.name) is \(module.kind.rawValue), and would be \(wanted.kind.rawValue): delete it first"
+                .conflict, "module \(module.name) is \(module.typeName), and would be \(type): delete it first"
             ).at("/type")
         }
-        guard module.kind == .policy || module.maxPort == wanted.maxPorts else {
+        let maxPorts = wanted.maxPorts ?? 64
+        guard module.kind == .policy || module.maxPort == maxPorts else {
             throw HoverError(
                 .conflict,
-                "module \(module.name) has \(module.maxPort) ports at most, and would have \(wanted.maxPorts): delete it "
-                    + "first"
+                "module \(module.name) has \(module.maxPort) ports at most, and would have \(maxPorts): delete it first"
             ).at("/max_ports")
         }
     }

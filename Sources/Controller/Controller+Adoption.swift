@@ -32,8 +32,9 @@ extension Controller {
                 try await self.sweep()
             }
             phases.end("sweep")
-            try await self.store.forgetUnusedCodes()
             try await self.refreshOwnPrograms()
+            try await self.refreshBuiltInCode()
+            try await self.store.forgetUnusedCodes()
             phases.end("entries")
             self.logger.debug("began: \(phases.text)")
         }
@@ -78,7 +79,12 @@ extension Controller {
         nextPlacementNumber = (rows.modules.flatMap(\.placements).map(\.number).max() ?? 0) + 1
         model.hopsInForce = rows.hops
         var plan = Plan()
-        for module in rows.modules {
+        for var module in rows.modules {
+            do throws(HoverError) {
+                try module.prepare(types)
+            } catch {
+                logger.error("module \(module.name): \(error); it runs on as it is")
+            }
             model.set(.module(module.id, module), in: &plan)
         }
         for link in rows.links {
@@ -206,6 +212,27 @@ extension Controller {
             logger.notice("replaced the programs of another version of hover, while packets went on")
         } catch {
             logger.error("another version's programs run on: \(error)")
+        }
+    }
+
+    /// Puts this build's code of the built-in types where another build's runs; the modules keep their tables.
+    private func refreshBuiltInCode() async throws(HoverError) {
+        for type in types.types {
+            let code = try types.code(of: type.name)
+            let held = store.hold(code.stored)
+            defer { store.letGo([held]) }
+            let modules = model.modules.values.filter { $0.type == type.name && $0.code != held }
+            for module in modules.sorted(by: { $0.number < $1.number }) {
+                do throws(HoverError) {
+                    try await change(ChangeNote(author: "hoverd", summary: "renew the code of module \(module.name)")) {
+                        (model: inout Model, plan: inout Plan) throws(HoverError) in
+                        try model.planReplacement(of: module.id, code, held, in: &plan)
+                    }
+                    logger.notice("module \(module.name) has this build's code of type \(type.name) now")
+                } catch {
+                    logger.error("module \(module.name) runs on with another build's code: \(error)")
+                }
+            }
         }
     }
 

@@ -87,6 +87,7 @@ extension Controller {
             await dataplane.perform(plan.releases)
         }
         phases.end("releases")
+        tellSlowPaths(of: Difference(from: plan.before, to: model))
     }
 
     private func perform(_ plan: Plan) async throws(HoverError) -> [String: [ModuleTable]] {

@@ -83,8 +83,8 @@ extension Model {
         from: EndpointRequest, to: EndpointRequest, hook: LinkHook? = nil, number: Int,
         besides reserved: Set<Endpoint> = [], mayCome: Bool = false
     ) throws(HoverError) -> LinkRecord {
-        let first = try resolve(end: from, besides: reserved, mayCome: mayCome)
-        let second = try resolve(end: to, besides: reserved.union([first]), mayCome: mayCome)
+        let first = try resolve(end: from, besides: reserved, peer: to, mayCome: mayCome)
+        let second = try resolve(end: to, besides: reserved.union([first]), peer: from, mayCome: mayCome)
         if case .interface = first, case .interface = second {
             throw HoverError(.invalid, "\(first) and \(second) are both interfaces: a link has a module on one side")
         }

@@ -13,6 +13,7 @@ extension Controller {
         _ manifest: ManifestSpecification, prune: Bool, dryRun: Bool
     ) async throws(HoverError) -> TransactionResult {
         var phases = Phases()
+        let manifest = try manifest.completed(by: types)
         try manifest.check()
         let codes = try await codes(for: manifest)
         phases.end("compile")
@@ -28,7 +29,7 @@ extension Controller {
                 return try await self.transaction("apply a manifest", dryRun: dryRun) {
                     (model: inout Model, plan: inout Plan) throws(HoverError) in
                     var application = Application(
-                        manifest: manifest, model: model, nextNumber: self.nextNumber,
+                        manifest: manifest, types: self.types, model: model, nextNumber: self.nextNumber,
                         nextLinkNumber: self.nextLinkNumber, nextPlacementNumber: self.nextPlacementNumber)
                     application.codeOf = codeOf.mapValues { (code: $0.0.code, id: $0.1) }
                     // The only one that has the rows now: the first change would copy all of them otherwise.
@@ -116,6 +117,7 @@ extension Controller {
 extension ModuleRecord {
     /// Whether its code was made of a specification's source. Of objects that is known by their digest only.
     func runs(_ wanted: ModuleSpecification) -> Bool {
+        if let type { return wanted.builtIn == type }
         guard case .source(let text, _) = wanted.code else { return false }
         return source == text && hasCounters == wanted.counters
     }
@@ -135,6 +137,7 @@ struct ManifestCode: Sendable {
     struct Key: Sendable, Hashable {
         var source: String?
         var object: [UInt8]?
+        var builtIn: String?
         var counters: Bool
 
         init(_ module: ModuleSpecification) {
@@ -142,6 +145,7 @@ struct ManifestCode: Sendable {
             switch module.code {
             case .source(let text, _): source = text
             case .object(let bytes): object = bytes
+            case .builtIn(let name): builtIn = name
             }
         }
     }
@@ -158,11 +162,23 @@ extension ModuleSpecification.Code {
         switch self {
         case .source: "source"
         case .object: "object"
+        case .builtIn: "type"
         }
     }
 }
 
 extension ManifestSpecification {
+    /// The same with what the types say.
+    func completed(by catalog: ModuleCatalog) throws(HoverError) -> ManifestSpecification {
+        var completed = self
+        for (index, module) in modules.enumerated() {
+            completed.modules[index] = try inManifest("/modules/\(index)") { () throws(HoverError) in
+                try module.completed(by: catalog)
+            }
+        }
+        return completed
+    }
+
     func check() throws(HoverError) {
         var names: Set<String> = []
         for (index, module) in modules.enumerated() {

@@ -41,6 +41,7 @@ extension Controller {
     /// - Throws: `.compile`, `.object` or `.verifier` for code that is refused, `.tooLarge` for a source over 1 MiB,
     ///   `.invalid` for anything else in the specification, `.kernel`.
     public func createModule(_ specification: ModuleSpecification) async throws(HoverError) -> ModuleState {
+        let specification = try specification.completed(by: types)
         try specification.check()
         let code = try await compile(specification.code, counters: specification.counters)
         return try await exclusively { () async throws(HoverError) in
@@ -63,6 +64,7 @@ extension Controller {
         in model: inout Model, _ plan: inout Plan
     ) throws(HoverError) -> ModuleRecord {
         var module = ModuleRecord(specification, code, codeID, number: number)
+        try module.prepare(types)
         if specification.kind == .policy {
             module.tags = try model.resolve(tags: specification.tags)
         }
@@ -92,9 +94,8 @@ extension Controller {
                 if let placements {
                     updated.placements = try self.resolve(placements, of: module, in: model)
                 }
-                if let config, config != module.config {
-                    updated.config = config
-                    updated.generation += 1
+                if let config {
+                    try updated.configure(config, self.types)
                 }
                 try model.planUpdate(of: module, to: updated, in: &plan)
             }
@@ -109,8 +110,14 @@ extension Controller {
     public func replaceCode(
         of reference: String, with code: ModuleSpecification.Code
     ) async throws(HoverError) -> ModuleState {
-        let hasCounters = try writable(reference).hasCounters
-        let compiled = try await compile(code, counters: hasCounters)
+        let before = try writable(reference)
+        guard before.type == nil else {
+            throw HoverError(
+                .invalid,
+                "module \(before.name) is of the built-in type \(before.type ?? ""), whose code comes with hoverd: make "
+                    + "another module, and move its links")
+        }
+        let compiled = try await compile(code, counters: before.hasCounters)
         return try await exclusively { () async throws(HoverError) in
             let held = self.store.hold(compiled.stored)
             defer { self.store.letGo([held]) }
@@ -200,6 +207,7 @@ extension Controller {
             } catch {
                 throw HoverError(error)
             }
+        case .builtIn(let name): return try types.code(of: name)
         }
     }
 
@@ -259,7 +267,7 @@ extension Controller {
                 txBytes: counted.txBytes)
         }
         return ModuleState(
-            id: module.id, name: module.name, kind: module.kind, tags: module.tags,
+            id: module.id, name: module.name, kind: module.kind, builtIn: module.type, tags: module.tags,
             placements: module.placements, ports: ports,
             drops: Dictionary(uniqueKeysWithValues: count.drops.map { ($0.key.name, $0.value) }),
             config: module.config, number: module.number, warnings: module.warnings, source: module.source,
@@ -278,9 +286,10 @@ extension ModuleRecord {
     init(_ specification: ModuleSpecification, _ code: CompiledCode, _ codeID: String, number: UInt32) {
         self.init(
             id: "m:" + UUID().uuidString.lowercased(), number: number, name: specification.name,
-            kind: specification.kind, tags: specification.kind == .policy ? [] : specification.tags, code: codeID,
+            kind: specification.kind, type: specification.builtIn,
+            tags: specification.kind == .policy ? [] : specification.tags, code: codeID,
             hasCounters: specification.counters, source: code.stored.source, warnings: code.stored.warnings,
-            config: specification.config, maxPort: specification.maxPorts,
+            config: specification.config, maxPort: specification.maxPorts ?? 64,
             ports: specification.ports > 0 ? Array(1...specification.ports) : [], tables: [],
             unfitForXDP: code.unfitForXDP)
     }
@@ -303,6 +312,7 @@ extension ModuleSpecification {
             throw HoverError(
                 .invalid, "a bridge is made with `ip link add name … type bridge`; hover then shows it")
         }
+        let maxPorts = maxPorts ?? 64
         guard (1...Self.portLimit).contains(maxPorts) else {
             throw HoverError(.invalid, "max_ports is \(maxPorts), and can be 1 to \(Self.portLimit)")
         }

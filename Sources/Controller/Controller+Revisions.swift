@@ -25,7 +25,7 @@ extension Controller {
             var entries: [StoredEntry] = []
             let result = try await self.transaction("roll back to revision \(number)", dryRun: dryRun) {
                 (model: inout Model, plan: inout Plan) throws(HoverError) in
-                var rollback = Rollback(rows: earlier, model: model)
+                var rollback = Rollback(rows: earlier, types: self.types, model: model)
                 try rollback.plan(in: &plan)
                 model = rollback.model
                 let made = Set(rollback.changes.filter { $0.action == .create && $0.kind == .module }.map(\.id))
@@ -44,11 +44,13 @@ extension Controller {
 /// Earlier rows that are brought into a model.
 private struct Rollback {
     let rows: EarlierRows
+    let types: ModuleCatalog
     var model: Model
     private(set) var changes: [ChangeState] = []
 
-    init(rows: EarlierRows, model: Model) {
+    init(rows: EarlierRows, types: ModuleCatalog, model: Model) {
         self.rows = rows
+        self.types = types
         self.model = model
     }
 
@@ -68,7 +70,8 @@ private struct Rollback {
             try model.planDeletion(of: module, in: &plan)
             note(.delete, .module, module.name, id)
         }
-        for case (_, let row?) in modules {
+        for case (_, var row?) in modules {
+            try row.prepare(types)
             try planModule(row, in: &plan)
         }
         for case (_, let row?) in modules where row.kind == .policy {
@@ -96,7 +99,15 @@ private struct Rollback {
         updated.ports = Set(row.ports + module.ports).sorted()
         updated.tables = module.tables
         updated.isAtXDP = module.isAtXDP
-        let isReplaced = row.code != module.code || row.config != module.config
+        if row.type != nil {
+            // Built-in code is this hoverd's.
+            updated.code = module.code
+        }
+        let isReplaced =
+            updated.code != module.code
+            || row.config != module.config
+                && (row.setup?.constants, row.setup?.sizes) != (module.setup?.constants, module.setup?.sizes)
+            || row.config != module.config && row.type == nil
         updated.generation = module.generation + (isReplaced ? 1 : 0)
         guard updated != module else { return }
         if module.isAtXDP, let obstacle = row.unfitForXDP {

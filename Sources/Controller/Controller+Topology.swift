@@ -15,11 +15,11 @@ extension Model {
         let interfaces = interfaces.values.sorted { $0.index < $1.index }
         let modules = modules.values.sorted { $0.number < $1.number }
         return TopologyState(
-            nodes: modules.map { NodeState(id: $0.id, name: $0.name, module: $0.kind) }
+            nodes: modules.map { NodeState(id: $0.id, name: $0.name, type: $0.typeName) }
                 + interfaces.filter { $0.interface.kind == "bridge" }.map {
-                    NodeState(id: "b:" + $0.interface.name, name: $0.interface.name, module: .bridge)
+                    NodeState(id: "b:" + $0.interface.name, name: $0.interface.name, type: ModuleKind.bridge.rawValue)
                 }
-                + interfaces.map { NodeState(id: "i:" + $0.interface.name, name: $0.interface.name, module: nil) },
+                + interfaces.map { NodeState(id: "i:" + $0.interface.name, name: $0.interface.name, type: nil) },
             edges: links.values.sorted { $0.number < $1.number }.map { edgeState(of: $0) }
                 + interfaces.compactMap { edgeState(of: $0) })
     }
@@ -70,8 +70,8 @@ public struct NodeState: Sendable, Hashable {
     /// `m:<uuid>`, `b:<bridge>` or `i:<interface>`.
     public var id: String
     public var name: String
-    /// What kind of module it is; nil for an interface.
-    public var module: ModuleKind?
+    /// What type of module it is; nil for an interface.
+    public var type: String?
 }
 
 /// An edge, with the policies on it in the order in which packets cross them.

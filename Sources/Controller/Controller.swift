@@ -11,6 +11,8 @@ public actor Controller {
     var model: Model
     let dataplane: Dataplane
     let compiler: ModuleCompiler
+    /// The built-in types.
+    public nonisolated let types: ModuleCatalog
     let store: Store
     let logger: Logger
     /// The number of the last change that the store has.
@@ -22,6 +24,8 @@ public actor Controller {
     /// The number of the next placement.
     var nextPlacementNumber = 1
 
+    var slowPaths = SlowPaths()
+
     let endRequests = AsyncStream.makeStream(of: Void.self)
 
     private var isBusy = false
@@ -32,10 +36,15 @@ public actor Controller {
     /// - Parameters:
     ///   - dataplane: used by nobody else.
     ///   - compiler: for modules that come as C source.
+    ///   - types: the built-in ones.
     ///   - store: of what is to be there.
-    public init(dataplane: Dataplane, compiler: ModuleCompiler, store: Store, logger: Logger) {
+    public init(
+        dataplane: Dataplane, compiler: ModuleCompiler, types: ModuleCatalog = ModuleCatalog(), store: Store,
+        logger: Logger
+    ) {
         self.dataplane = dataplane
         self.compiler = compiler
+        self.types = types
         self.store = store
         self.logger = logger
         model = Model(readCode: store.readCode)

@@ -89,17 +89,27 @@ extension Difference {
     private var moduleActions: [Action] {
         modules.flatMap { module -> [Action] in
             guard let new = module.new else { return [] }
+            let configuration = configuration(of: new, from: module.old)
             guard let old = module.old else {
-                return [.loadModule(new.id, image(of: new))] + new.ports.map { .loadPort(module: new.id, number: $0) }
+                return [.loadModule(new.id, image(of: new))] + configuration
+                    + new.ports.map { .loadPort(module: new.id, number: $0) }
             }
             guard old.generation == new.generation else {
                 return [
                     .loadGeneration(
                         new.id, image(of: new), ports: new.ports, hops: hops(of: new.id), atXDP: new.isAtXDP)
-                ]
+                ] + configuration
             }
-            return new.ports.filter { !old.ports.contains($0) }.map { .loadPort(module: new.id, number: $0) }
+            return configuration
+                + new.ports.filter { !old.ports.contains($0) }.map { .loadPort(module: new.id, number: $0) }
         }
+    }
+
+    private func configuration(of module: ModuleRecord, from old: ModuleRecord?) -> [Action] {
+        let tables = module.setup?.tables ?? []
+        let before = old?.setup?.tables ?? []
+        guard tables != before else { return [] }
+        return [.configure(module.id, generation: module.generation, tables, before: before)]
     }
 
     /// The old ways, for those that change are changed afterwards.

@@ -29,7 +29,7 @@ extension Dataplane {
                         try discard(module: id, generation: image.generation)
                         finding.reloadedModule = id
                     }
-                    finding.tables = try perform(action)
+                    finding.tables = try perform(fromPresent(action))
                 }
             } catch {
                 finding.failure = "\(error)"
@@ -37,6 +37,13 @@ extension Dataplane {
             findings.append(finding)
         }
         return findings
+    }
+
+    /// The same action, from what tables have at present.
+    private func fromPresent(_ action: Action) throws(DataplaneError) -> Action {
+        guard case .configure(let id, let generation, let tables, _) = action else { return action }
+        let present = try contents(ofTables: tables.map(\.name), ofModule: id, generation: generation)
+        return .configure(id, generation: generation, tables, before: present)
     }
 
     private func isInForce(_ action: Action, _ tables: [String: [ModuleTable]]) throws(DataplaneError) -> Bool {
@@ -49,6 +56,8 @@ extension Dataplane {
         case .loadModuleAtXDP(let id, _, _): isAtXDP(id)
         case .loadXDP(let index, _): hasXDP(interface: index)
         case .hookXDP(let index, _): xdpMode(ofInterface: index) != nil
+        case .configure(let id, let generation, let tables, _):
+            try contents(ofTables: tables.map(\.name), ofModule: id, generation: generation) == tables
         case .wire(let slot, let target?, _): try leads(slot, to: target)
         case .wire, .replaceExit, .loadGeneration, .enterGeneration: true
         }
@@ -124,6 +133,7 @@ extension Action {
         case .loadXDP(let index, _): "the xdp programs of interface \(index)"
         case .hookXDP(let index, _): "the xdp hook of interface \(index)"
         case .loadGeneration(let id, _, _, _, _), .enterGeneration(let id, _, _, _): "the code of module \(id)"
+        case .configure(let id, _, _, _): "the configured entries of module \(id)"
         case .wire(let slot, _, _): "the way from \(slot.object)"
         }
     }

@@ -14,6 +14,10 @@ extension Dataplane {
                     tables[id] = loaded
                 }
             } catch {
+                // Some of its entries may be set.
+                if case .configure = action {
+                    undo([action])
+                }
                 undo(plan.actions[..<position])
                 throw FailedAction(action: action, error: error)
             }
@@ -60,6 +64,8 @@ extension Dataplane {
                 id, image: image, ports: ports, hops: hops.map { ($0.instance, $0.handler) }, atXDP: atXDP)
         case .enterGeneration(let id, let image, let before, let ways):
             try enterGeneration(id, image: image, before: before, ways: ways.map { ($0.slot, $0.target) })
+        case .configure(let id, let generation, let tables, let before):
+            try configure(id, generation: generation, tables: tables, before: before)
         case .wire(let slot, let target, _): try wire(slot, to: target)
         }
         return nil
@@ -94,6 +100,8 @@ extension Dataplane {
         case .loadGeneration(let id, let image, _, _, _): try unloadGeneration(image.generation, ofModule: id)
         case .enterGeneration(let id, let image, let before, let ways):
             try enterGeneration(id, image: before, before: image, ways: ways.map { ($0.slot, $0.target) })
+        case .configure(let id, let generation, let tables, let before):
+            try configure(id, generation: generation, tables: before, before: tables)
         case .wire(let slot, _, let before): try wire(slot, to: before)
         }
     }
@@ -121,7 +129,7 @@ extension Action {
     var module: String? {
         switch self {
         case .loadModule(let id, _), .loadGeneration(let id, _, _, _, _), .loadModuleAtXDP(let id, _, _),
-            .loadPort(let id, _):
+            .loadPort(let id, _), .configure(let id, _, _, _):
             id
         case .loadHop(let hop): hop.policy
         default: nil

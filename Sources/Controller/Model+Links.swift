@@ -7,14 +7,16 @@ extension Model {
     ///
     /// - Parameters:
     ///   - others: what a free port must not be: the link's other end, and what others name.
+    ///   - peer: the link's other end, as the request names it: a module may have a port for it.
     ///   - mayCome: whether an interface need not be there yet.
     func resolve(
-        end request: EndpointRequest, besides others: Set<Endpoint> = [], mayCome: Bool = false
+        end request: EndpointRequest, besides others: Set<Endpoint> = [], peer: EndpointRequest? = nil,
+        mayCome: Bool = false
     ) throws(HoverError) -> Endpoint {
         let end =
             request.node.hasPrefix("i:")
             ? try resolve(interface: String(request.node.dropFirst(2)), port: request.port, mayCome: mayCome)
-            : try resolve(port: request.port, of: resolve(module: request.node), besides: others)
+            : try resolve(port: request.port, of: resolve(module: request.node), besides: others, peer: peer)
         if let id = link(at: end), let link = links[id] {
             throw HoverError(
                 .conflict,
@@ -54,7 +56,7 @@ extension Model {
     }
 
     private func resolve(
-        port: Int?, of module: ModuleRecord, besides others: Set<Endpoint>
+        port: Int?, of module: ModuleRecord, besides others: Set<Endpoint>, peer: EndpointRequest?
     ) throws(HoverError) -> Endpoint {
         guard module.kind == .forward else {
             throw HoverError(
@@ -67,7 +69,13 @@ extension Model {
             }
             return .port(module: module.id, number: port)
         }
-        let free = (1...module.maxPort).map { Endpoint.port(module: module.id, number: $0) }
+        let meant = module.setup?.ports ?? []
+        let forPeer = peer.flatMap { peer in meant.first { $0.peer == name(of: peer) } }
+        // A port that is meant for somebody else comes last.
+        let other = Set(meant.filter { $0.peer != nil }.map(\.number))
+        let numbers =
+            [forPeer?.number].compactMap(\.self) + (1...module.maxPort).filter { !other.contains($0) } + other.sorted()
+        let free = numbers.lazy.map { Endpoint.port(module: module.id, number: $0) }
             .first { link(at: $0) == nil && !others.contains($0) }
         guard let free else {
             throw HoverError(
@@ -75,6 +83,11 @@ extension Model {
                 "all \(module.maxPort) ports of module \(module.name) are linked: create it with more (max_ports)")
         }
         return free
+    }
+
+    /// What a module's configuration calls the other end of a link: the module's or interface's name.
+    private func name(of end: EndpointRequest) -> String {
+        end.node.hasPrefix("i:") ? String(end.node.dropFirst(2)) : modules[end.node]?.name ?? end.node
     }
 
     mutating func planCreation(of link: LinkRecord, in plan: inout Plan) throws(HoverError) {

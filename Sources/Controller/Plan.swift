@@ -19,6 +19,8 @@ enum Action: Sendable, Hashable {
     case loadGeneration(String, ModuleImage, ports: [Int], hops: [Hop], atXDP: Bool)
     /// Makes all that leads to a module lead to its other generation.
     case enterGeneration(String, ModuleImage, before: ModuleImage, ways: [Way])
+    /// Gives a generation of a module the entries that its configuration says.
+    case configure(String, generation: Int, [ConfiguredTable], before: [ConfiguredTable])
     /// Makes a slot lead elsewhere.
     case wire(Slot, to: Target?, before: Target?)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Dataplane
+import ModuleKit
 import Netlink
 import TypedValue
 
@@ -11,6 +12,8 @@ struct ModuleRecord: Sendable, Hashable, Codable {
     var number: UInt32
     var name: String
     var kind: ModuleKind
+    /// The name of the built-in type that it is of; nil for one that was uploaded.
+    var type: String?
     var tags: [String]
     /// A policy's; the order in which they were asked for.
     var placements: [PlacementRecord] = []
@@ -23,6 +26,8 @@ struct ModuleRecord: Sendable, Hashable, Codable {
     var source: String?
     var warnings: String
     var config: [String: TypedValue]
+    /// What the configuration of a built-in type means; it follows from `config`, and is not kept.
+    var setup: ModuleSetup?
     var maxPort: Int
     /// The ports that have a program, ascending.
     var ports: [Int]
@@ -38,7 +43,8 @@ struct ModuleRecord: Sendable, Hashable, Codable {
 
     /// Its source and clang's warnings are kept with the code.
     enum CodingKeys: String, CodingKey {
-        case id, number, name, kind, tags, placements, code, generation, hasCounters, config, maxPort, ports, tables
+        case id, number, name, kind, type, tags, placements, code, generation, hasCounters, config, maxPort, ports,
+            tables
         case slowPathLimits, unfitForXDP, isAtXDP, isOfManifest
     }
 }
@@ -49,6 +55,7 @@ extension ModuleRecord {
         self.init(
             id: try row.decode(String.self, forKey: .id), number: try row.decode(UInt32.self, forKey: .number),
             name: try row.decode(String.self, forKey: .name), kind: try row.decode(ModuleKind.self, forKey: .kind),
+            type: try row.decodeIfPresent(String.self, forKey: .type),
             tags: try row.decode([String].self, forKey: .tags),
             placements: try row.decode([PlacementRecord].self, forKey: .placements),
             code: try row.decode(String.self, forKey: .code),
@@ -65,12 +72,15 @@ extension ModuleRecord {
 }
 
 extension ModuleRecord {
+    /// What requests call its type.
+    var typeName: String { type ?? kind.rawValue }
+
     /// What its programs are loaded from.
     func image(reading read: @escaping Model.CodeReader) -> ModuleImage {
         let code = ModuleCode(id: code) { [id = code] () throws(DataplaneError) in try read(id) }
         return ModuleImage(
             code: code, generation: generation, number: number, isPolicy: kind == .policy, maxPort: maxPort,
-            config: config)
+            config: setup?.constants ?? config, sizes: setup?.sizes ?? [:])
     }
 }
 

@@ -29,6 +29,8 @@ public struct ModuleSpecification: Sendable {
         case source(String, file: String)
         /// A ready eBPF object file (ELF).
         case object([UInt8])
+        /// The built-in type of this name, which also says what kind of module it is.
+        case builtIn(String)
     }
 
     public var name: String
@@ -39,8 +41,8 @@ public struct ModuleSpecification: Sendable {
     public var code: Code
     /// Ports to make at once.
     public var ports: Int
-    /// The most ports that the module can have, 1…1000.
-    public var maxPorts: Int
+    /// The most ports that the module can have, 1…1000; nil leaves it to the type, which is 64 for uploaded ones.
+    public var maxPorts: Int?
     /// Values for `const volatile` globals.
     public var config: [String: TypedValue]
     /// Whether the fast path counts packets and bytes per port.
@@ -48,7 +50,7 @@ public struct ModuleSpecification: Sendable {
 
     public init(
         name: String, kind: ModuleKind, tags: [String] = [], placements: [PlacementRequest] = [], code: Code,
-        ports: Int = 0, maxPorts: Int = 64, config: [String: TypedValue] = [:], counters: Bool = true
+        ports: Int = 0, maxPorts: Int? = nil, config: [String: TypedValue] = [:], counters: Bool = true
     ) {
         self.name = name
         self.kind = kind
@@ -68,6 +70,8 @@ public struct ModuleState: Sendable, Hashable {
     public var id: String
     public var name: String
     public var kind: ModuleKind
+    /// The built-in type that it is of; nil for one that was uploaded, and for bridges.
+    public var builtIn: String?
     public var tags: [String]
     public var placements: [PlacementRecord]
     public var ports: [PortState]

@@ -53,10 +53,12 @@ public struct ModuleImage: Sendable, Hashable {
     public var maxPort: Int
     /// Values for `const volatile` globals.
     public var config: [String: TypedValue]
+    /// The most entries of tables, where they are to be others than in the code.
+    public var sizes: [String: Int]
 
     public init(
         code: ModuleCode, generation: Int = 0, number: UInt32, isPolicy: Bool, maxPort: Int,
-        config: [String: TypedValue]
+        config: [String: TypedValue], sizes: [String: Int] = [:]
     ) {
         self.code = code
         self.generation = generation
@@ -64,6 +66,7 @@ public struct ModuleImage: Sendable, Hashable {
         self.isPolicy = isPolicy
         self.maxPort = isPolicy ? PolicyHandler.egress.rawValue : maxPort
         self.config = config
+        self.sizes = sizes
     }
 
     /// The most places where one policy can lie. Each has two slots, and a slot's number must fit into 11 bits
@@ -161,6 +164,7 @@ extension ModuleImage {
             throw DataplaneError.notAModule("module \(name) cannot run at xdp: link it at tc")
         }
         let opened = try BPFObject(bytes: constants.fill(code), name: name, isChecked: isChecked)
+        try sizeTables(of: opened)
         guard !isChecked else { return opened }
         for program in opened.programs where program.sectionName != hook.section {
             throw DataplaneError.notAModule(

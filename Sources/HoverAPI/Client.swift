@@ -59,6 +59,13 @@ extension HoverClient {
         try await delete(["modules", module], ifMatch: ifMatch)
     }
 
+    /// What a module of a built-in type has learned and counted.
+    ///
+    /// - Parameter limit: the most elements of each list.
+    public func state(of module: String, limit: Int = 1000) async throws -> [String: TypedValue] {
+        try await get(["modules", module, "state"], query: [("limit", "\(limit)")])
+    }
+
     /// A module's ports in order.
     public func ports(of module: String) async throws -> [Port] {
         try await get(["modules", module, "ports"])

@@ -257,11 +257,14 @@ public struct ModuleType: Codable, Sendable, Hashable {
     public var summary: String
     /// False for types that cannot be created through the API.
     public var creatable: Bool
+    /// JSON Schema of `config`; nil for types whose modules say themselves what they take.
+    public var config: TypedValue?
 
-    public init(name: String, summary: String, creatable: Bool) {
+    public init(name: String, summary: String, creatable: Bool, config: TypedValue? = nil) {
         self.name = name
         self.summary = summary
         self.creatable = creatable
+        self.config = config
     }
 }
 

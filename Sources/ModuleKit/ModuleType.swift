@@ -80,18 +80,6 @@ public struct ModuleSetup: Sendable, Hashable {
     }
 }
 
-/// A table whose entries come from the configuration.
-public struct ConfiguredTable: Sendable, Hashable {
-    public var name: String
-    /// Values by keys, in the bytes that the kernel has.
-    public var entries: [[UInt8]: [UInt8]]
-
-    public init(_ name: String, entries: [[UInt8]: [UInt8]]) {
-        self.name = name
-        self.entries = entries
-    }
-}
-
 /// A port that a configuration speaks of.
 public struct ConfiguredPort: Sendable, Hashable {
     public var number: Int

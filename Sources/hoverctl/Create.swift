@@ -30,16 +30,19 @@ struct CreateModule: AsyncParsableCommand {
               hoverctl create module -f web.c --ports 2 --config limit=1000
               hoverctl create module -f counter.c --type bpf/policy --tag web --tag i:eth1
               hoverctl create module -f wall.c --type bpf/policy --place web:1/ingress@first
+              hoverctl create module --type switch --name lan --config fdb_size=8192
               sed s/PORTS/4/ web.c | hoverctl create module -f - --name web
             """)
 
-    @Option(name: .shortAndLong, help: "The C source or eBPF object; - is standard input.", completion: .file())
-    var file: String
+    @Option(
+        name: .shortAndLong, help: "The C source or eBPF object; - is standard input. Built-in types have their own.",
+        completion: .file())
+    var file: String?
     @Option(help: "The display name. (default: the file's name without its extension)")
     var name: String?
     @Option(
         help:
-            "The module type: bpf/forward has ports, bpf/policy lies on the links around what it tags, and where it is placed.",
+            "The module type: bpf/forward has ports, bpf/policy lies on the links around what it tags, and where it is placed; or a built-in type (`hoverctl get types`).",
         completion: .list(["bpf/forward", "bpf/policy"]))
     var type = "bpf/forward"
     @Option(help: "How many ports to make at once; links make more as they need them.")
@@ -62,7 +65,7 @@ struct CreateModule: AsyncParsableCommand {
     var placements: [Placement] = []
     @Option(
         help: ArgumentHelp(
-            "The value of a `const volatile` global: a number, true or false, text, or JSON. Repeatable.",
+            "The value of a `const volatile` global, or of a built-in type's key: a number, true or false, text, or JSON. Repeatable.",
             valueName: "name=value"),
         transform: ConfigSetting.init)
     var config: [ConfigSetting] = []
@@ -77,6 +80,13 @@ struct CreateModule: AsyncParsableCommand {
         if file == "-", name == nil {
             throw ValidationError("Source from standard input needs a name: add --name NAME.")
         }
+        if type.hasPrefix("bpf/") {
+            guard file != nil else { throw ValidationError("A module of type \(type) needs its code: add -f FILE.") }
+        } else if file != nil {
+            throw ValidationError("A module of type \(type) brings its own code: leave -f out.")
+        } else if name == nil {
+            throw ValidationError("A module without a file needs a name: add --name NAME.")
+        }
         let names = config.map(\.name)
         if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
             throw ValidationError("--config \(twice) is given twice.")
@@ -85,9 +95,9 @@ struct CreateModule: AsyncParsableCommand {
 
     func run() async throws {
         let client = try common.client
-        let code = try ModuleCode(reading: file)
+        let code = try file.map { try ModuleCode(reading: $0) }
         let module = try await reporting {
-            ProblemReport($0, source: code.source, wholeLog: verifierLog)
+            ProblemReport($0, source: code?.source, wholeLog: verifierLog)
         } to: {
             try await client.createModule(request(code), ifMatch: revision.ifMatch)
         }
@@ -95,20 +105,21 @@ struct CreateModule: AsyncParsableCommand {
         try common.confirm(module, "created module \(module.name) (\(module.id))")
     }
 
-    func request(_ code: ModuleCode) -> ModuleRequest {
-        var request = ModuleRequest(name: name ?? code.name, type: type)
+    func request(_ code: ModuleCode?) -> ModuleRequest {
+        var request = ModuleRequest(name: name ?? code?.name ?? "", type: type)
         if !tags.isEmpty { request.tags = tags.map(\.text) }
         if !placements.isEmpty { request.placements = placements }
         if !config.isEmpty { request.config = Dictionary(config.map { ($0.name, $0.value) }) { _, last in last } }
         if noCounters { request.counters = false }
         request.ports = ports
         request.maxPorts = maxPorts
-        switch code.content {
+        switch code?.content {
         case .source(let source):
             request.source = source
-            request.file = code.file
+            request.file = code?.file
         case .object(let object):
             request.object = Data(object).base64EncodedString()
+        case nil: break
         }
         return request
     }

@@ -15,7 +15,7 @@ struct Get: AsyncParsableCommand {
             """,
         subcommands: [
             GetModules.self, GetLinks.self, GetInterfaces.self, GetTypes.self, GetTables.self, GetPorts.self,
-            GetTopology.self, GetSlowPath.self, GetRevisions.self,
+            GetTopology.self, GetSlowPath.self, GetState.self, GetRevisions.self,
         ])
 }
 
@@ -39,6 +39,7 @@ struct GetModules: AsyncParsableCommand {
             let module = try await client.module(module.text)
             try await common.show(module) {
                 details(of: module, names: NodeNames(try await client.modules()))
+                    + (module.isBuiltIn ? stateTables(try await client.state(of: module.id, limit: 20)) : [])
             }
         } else {
             let modules = try await client.modules()
@@ -54,6 +55,11 @@ struct GetModules: AsyncParsableCommand {
         if !drops.isEmpty { tables.append(TextTable(drops: drops)) }
         return tables
     }
+}
+
+extension Module {
+    /// Whether Hover brings its code.
+    fileprivate var isBuiltIn: Bool { !type.hasPrefix("bpf/") && type != "bridge" }
 }
 
 struct GetLinks: AsyncParsableCommand {

@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import BPF
-import BPF
 import Controller
 import Dataplane
 import Foundation
@@ -40,7 +39,8 @@ struct Daemon {
             includeDirectory: try findIncludeDirectory(environment: environment), seconds: compileSeconds)
         let dataplane = try Dataplane(layout: PinLayout(root: pinFolder), logger: logger)
         let (store, storeLock) = try openStore()
-        let controller = Controller(dataplane: dataplane, compiler: compiler, store: store, logger: logger)
+        let controller = Controller(
+            dataplane: dataplane, compiler: compiler, types: .builtIn, store: store, logger: logger)
         if isDown {
             try await takeDown(controller)
         } else {
@@ -83,6 +83,7 @@ struct Daemon {
         let server = RESTServer(controller: controller, version: hoverVersion, logger: logger)
         var services: [any Service] = [
             InterfaceFollower(controller: controller), ModuleLogFollower(controller: controller),
+            SlowPathRunner(controller: controller),
         ]
         services.append(server.application(address: .unixDomainSocket(path: socket)))
         services += listen.map { server.application(address: .hostname($0.host, port: $0.port)) }
@@ -117,6 +118,17 @@ struct InterfaceFollower: Service {
     func run() async throws {
         try await cancelWhenGracefulShutdown {
             try await controller.followInterfaces()
+        }
+    }
+}
+
+/// Runs the slow paths of built-in modules.
+struct SlowPathRunner: Service {
+    let controller: Controller
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await controller.runSlowPaths()
         }
     }
 }

@@ -49,50 +49,6 @@ func refusal(_ body: () async throws -> some Any) async throws -> Problem {
     throw DaemonFailure(reason: "the request was not refused", log: "")
 }
 
-/// Runs `hoverctl` as a user does, against the `hoverd` at a socket.
-func hoverctl(_ words: [String], at socket: String, input: String = "") async throws -> CommandResult {
-    try await attempt(
-        ["env", "HOVER_ENDPOINT=\(socket)", HoverDaemon.products.appending(path: "hoverctl").path()] + words,
-        input: input)
-}
-
-extension HoverDaemon {
-    func hoverctl(_ words: String..., input: String = "") async throws -> CommandResult {
-        try await HoverdTests.hoverctl(words, at: socket, input: input)
-    }
-
-    /// `hoverctl apply`, which must succeed.
-    ///
-    /// - Returns: the lines that it printed.
-    @discardableResult
-    func apply(_ manifest: String, _ words: String...) async throws -> [String] {
-        let result = try await HoverdTests.hoverctl(["apply", "-f", "-"] + words, at: socket, input: manifest)
-        return try result.lines()
-    }
-}
-
-extension DaemonSequence {
-    var socket: String { folder + "/hover.sock" }
-
-    /// `hoverctl apply`, which must succeed.
-    ///
-    /// - Returns: the lines that it printed.
-    @discardableResult
-    func apply(_ manifest: String, _ words: String...) async throws -> [String] {
-        try await hoverctl(["apply", "-f", "-"] + words, at: socket, input: manifest).lines()
-    }
-}
-
-extension CommandResult {
-    /// What a command that succeeded printed.
-    func lines() throws -> [String] {
-        guard succeeded else {
-            throw CommandFailure(command: ["hoverctl"], status: status, output: output + errors)
-        }
-        return output.split(separator: "\n").map(String.init)
-    }
-}
-
 /// Manifests of modules that send on what comes in by port 1 to port 2, and the reverse.
 enum ManifestText {
     /// A module as an element of `modules`.

@@ -115,7 +115,7 @@ import TypedValue
             #expect(stale.errors.contains("for revision 0, and this is revision 1"), "\(stale.errors)")
             let manifest = "modules:\n" + ManifestText.wire("a")
             for words in [["apply", "-f", "-"], ["rollback", "0"], ["delete", "a"]] {
-                let refused = try await HoverdTests.hoverctl(
+                let refused = try await TestSupport.hoverctl(
                     words + ["--if-match", "0"], at: daemon.socket, input: manifest)
                 #expect(refused.status.contains("1"), "\(words)")
                 #expect(refused.errors.contains("this is revision 1"), "\(words): \(refused.errors)")

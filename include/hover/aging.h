@@ -221,6 +221,8 @@ static __always_inline void hover_aging_visit(struct hover_aging maps, const voi
 		__u64 due;                                                                                            \
 		__typeof__(key_type) key;                                                                             \
 	};                                                                                                            \
+	/* Hover sets it to what the table is loaded with. */                                                         \
+	const volatile __u32 name##_entries = most_entries;                                                           \
 	struct {                                                                                                      \
 		__uint(type, BPF_MAP_TYPE_HASH);                                                                      \
 		__uint(max_entries, most_entries);                                                                    \
@@ -252,7 +254,7 @@ static __always_inline void hover_aging_visit(struct hover_aging maps, const voi
 	} name##_sweep SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));                                  \
 	static __always_inline struct hover_aging hover_##name##_maps(void)                                           \
 	{                                                                                                             \
-		return (struct hover_aging){ &name, &name##_counts, &name##_unused, &name##_sweep, most_entries };    \
+		return (struct hover_aging){ &name, &name##_counts, &name##_unused, &name##_sweep, name##_entries };  \
 	}                                                                                                             \
 	static __always_inline struct hover_##name##_slot *hover_##name##_slot_at(__u32 index)                        \
 	{                                                                                                             \
@@ -271,7 +273,7 @@ static __always_inline void hover_aging_visit(struct hover_aging maps, const voi
 	static int hover_##name##_fire(void *map, __u32 *key, struct hover_sweep *sweep)                              \
 	{                                                                                                             \
 		hover_timer_again(&sweep->timer, &sweep->due,                                                         \
-				  hover_sweep_run(sweep, most_entries, hover_##name##_visit));                        \
+				  hover_sweep_run(sweep, name##_entries, hover_##name##_visit));                      \
 		return 0;                                                                                             \
 	}                                                                                                             \
 	static __always_inline __typeof__(value_type) *name##_lookup(const __typeof__(key_type) *key)                 \
@@ -313,7 +315,7 @@ static __always_inline void hover_aging_visit(struct hover_aging maps, const voi
 		/* User space made it. */                                                                             \
 		if (result > 0)                                                                                       \
 			bpf_map_delete_elem(&name, key);                                                              \
-		age.slot = hover_slot_take(sweep, maps.unused, most_entries);                                         \
+		age.slot = hover_slot_take(sweep, maps.unused, name##_entries);                                       \
 		slot = hover_##name##_slot_at(age.slot - 1);                                                          \
 		if (!slot) {                                                                                          \
 			HOVER_COUNT(counts->refused, 1);                                                              \

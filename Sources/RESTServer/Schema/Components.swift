@@ -29,7 +29,7 @@ enum Components {
             .object([
                 .required("id", .string, "`m:<uuid>`, or `b:<bridge name>` for a Linux bridge."),
                 .required("name", .string, "The display name; not necessarily unique."),
-                .required("type", .string(choices: ModuleKind.allCases.map(\.rawValue)), "The module type."),
+                .required("type", .string, "The module type; `/v1/types` lists them."),
                 .required(
                     "tags", .array(of: .string),
                     "What a policy module is applied to: ids of modules (`m:…`), bridges (`b:…`), interfaces (`i:…`)."),
@@ -66,8 +66,7 @@ enum Components {
             ModuleRequest.self, "A module to be made. It has exactly one of `source` and `object`.",
             .object([
                 .required("name", .string, "The display name, 1 to 128 bytes."),
-                .required(
-                    "type", .string(choices: [ModuleKind.forward, .policy].map(\.rawValue)), "The module type."),
+                .required("type", .string, "The module type; `/v1/types` lists them."),
                 .optional(
                     "tags", .array(of: .string),
                     "Of a policy: modules by id or name, `b:<bridge>`, `i:<interface>`. Of others: any labels."),
@@ -177,9 +176,7 @@ enum Components {
             .object([
                 .required("id", .string, "`m:<uuid>`, `b:<bridge name>` or `i:<interface name>`."),
                 .required("name", .string, "Its name."),
-                .required(
-                    "type", .string(choices: ModuleKind.allCases.map(\.rawValue) + ["interface"]),
-                    "The module type, or `interface`."),
+                .required("type", .string, "The module type, or `interface`."),
             ])),
         Component(
             TopologyEdge.self, "Two ends, and the policies between them.",
@@ -259,6 +256,7 @@ enum Components {
                 .required("name", .string, "As `type` of a module has it."),
                 .required("summary", .string, "What it is, in a sentence."),
                 .required("creatable", .boolean, "False for kinds that only the kernel makes."),
+                .optional("config", .any, "JSON Schema of `config`, for built-in types."),
             ])),
         Component(
             Version.self, "What runs.",

@@ -59,6 +59,19 @@ enum ModuleRoutes {
                 errors: [.notFound, .conflict, .compile, .object, .verifier]),
             handler: replaceCode),
         Route(
+            method: .get, path: "/v1/modules/{module}/state",
+            operation: Operation(
+                id: "getModuleState", tag: "modules",
+                summary: "What a module of a built-in type has learned and counted; of other modules nothing.",
+                query: [
+                    .init(
+                        name: "limit", schema: .integer(1...Int128(TableRoutes.pageLimit)),
+                        description: "The most elements of each list; 1000 without it.")
+                ],
+                success: .init(content: .json(.map(of: .any)), description: "What there is depends on the type."),
+                errors: [.notFound, .conflict]),
+            handler: state),
+        Route(
             method: .get, path: "/v1/modules/{module}/source",
             operation: Operation(
                 id: "getModuleSource", tag: "modules", summary: "The C source that a module was made from.",
@@ -117,6 +130,11 @@ enum ModuleRoutes {
         return .noContent
     }
 
+    private static func state(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
+        let limit = try TableRoutes.limit(call.query["limit"])
+        return try .json(try await backend.controller.state(ofModule: call["module"], limit: limit))
+    }
+
     private static func source(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
         guard let source = try await backend.controller.module(call["module"]).source else {
             throw HoverError(.notFound, "module \(call["module"]) was not made from a source, so there is none to show")
@@ -137,21 +155,31 @@ enum ModuleRoutes {
 
 extension ModuleSpecification {
     init(_ request: ModuleRequest) throws(HoverError) {
-        guard let kind = ModuleKind(rawValue: request.type) else {
-            throw HoverError(.invalid, "there is no module type \(request.type): see /v1/types")
-        }
+        let kind = ModuleKind(rawValue: request.type)
         self.init(
-            name: request.name, kind: kind, tags: request.tags ?? [],
+            name: request.name, kind: kind ?? .forward, tags: request.tags ?? [],
             placements: try (request.placements ?? []).map { (placement) throws(HoverError) in
                 try PlacementRequest(placement)
             },
-            code: try Code(source: request.source, file: request.file, object: request.object),
-            ports: request.ports ?? 0, maxPorts: request.maxPorts ?? 64, config: request.config ?? [:],
+            code: try kind == nil
+                ? Code(builtIn: request) : Code(source: request.source, file: request.file, object: request.object),
+            ports: request.ports ?? 0, maxPorts: request.maxPorts, config: request.config ?? [:],
             counters: request.counters ?? true)
     }
 }
 
 extension ModuleSpecification.Code {
+    /// Hover has the code of such a module.
+    init(builtIn request: ModuleRequest) throws(HoverError) {
+        guard request.source == nil, request.object == nil else {
+            throw HoverError(
+                .invalid,
+                "module type \(request.type) takes no code: bpf/forward and bpf/policy do; see /v1/types for the others"
+            )
+        }
+        self = .builtIn(request.type)
+    }
+
     init(source: String?, file: String?, object: String?) throws(HoverError) {
         switch (source, object) {
         case (let source?, nil):

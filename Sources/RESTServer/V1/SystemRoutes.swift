@@ -37,10 +37,13 @@ enum SystemRoutes {
     ]
 
     private static func types(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {
-        try .json(
-            ModuleKind.allCases.map {
-                ModuleType(name: $0.rawValue, summary: $0.summary, creatable: $0 != .bridge)
-            })
+        let kinds = ModuleKind.allCases.map {
+            ModuleType(name: $0.rawValue, summary: $0.summary, creatable: $0 != .bridge)
+        }
+        let builtIn = backend.controller.types.types.map {
+            ModuleType(name: $0.name, summary: $0.summary, creatable: true, config: $0.configDescription.schema)
+        }
+        return try .json(kinds + builtIn)
     }
 
     private static func topology(_ backend: Backend, _ call: Call) async throws(HoverError) -> Response {

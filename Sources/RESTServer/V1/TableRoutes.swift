@@ -121,7 +121,7 @@ enum TableRoutes {
         return try .json(page)
     }
 
-    private static func limit(_ text: String?) throws(HoverError) -> Int {
+    static func limit(_ text: String?) throws(HoverError) -> Int {
         guard let text else { return 1000 }
         guard let limit = Int(text), (1...pageLimit).contains(limit) else {
             throw HoverError(.invalid, "limit: expected an integer from 1 to \(pageLimit), found \(text)")

@@ -40,7 +40,7 @@ extension Topology {
     init(_ state: TopologyState) {
         self.init(
             nodes: state.nodes.map {
-                TopologyNode(id: $0.id, name: $0.name, type: $0.module?.rawValue ?? "interface")
+                TopologyNode(id: $0.id, name: $0.name, type: $0.type ?? "interface")
             },
             edges: state.edges.map { TopologyEdge($0) })
     }

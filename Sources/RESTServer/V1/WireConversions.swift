@@ -8,7 +8,7 @@ import HoverAPI
 extension Module {
     init(_ state: ModuleState) {
         self.init(
-            id: state.id, name: state.name, type: state.kind.rawValue, tags: state.tags,
+            id: state.id, name: state.name, type: state.builtIn ?? state.kind.rawValue, tags: state.tags,
             placements: state.placements.map { Placement($0) },
             ports: state.ports.map { HoverAPI.Port($0) }, drops: state.drops, config: state.config,
             number: state.number, warnings: state.warnings,

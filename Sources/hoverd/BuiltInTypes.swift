@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Controller
+import CounterModule
+import ModuleKit
+import NullModule
+
+extension ModuleCatalog {
+    /// The module types that come with Hover.
+    static let builtIn = ModuleCatalog([
+        CounterType(),
+        NullType(),
+    ])
+}
