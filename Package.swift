@@ -135,7 +135,8 @@ let package = Package(
             ],
             path: "Benchmarks/HoverBench",
             exclude: [
-                "hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "configured.c", "forward.c", "fifty.c", "flood.c",
+                "hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "deliver.bpf.c", "configured.c", "forward.c", "fifty.c",
+                "flood.c",
                 "punt.c",
             ],
             swiftSettings: strict,

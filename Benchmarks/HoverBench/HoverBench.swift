@@ -10,6 +10,6 @@ struct HoverBench: AsyncParsableCommand {
         discussion: "Each bench prints a table and writes .build/bench/<bench>.jsonl, one object a case.",
         subcommands: [
             ApplyBench.self, FloodBench.self, HopBench.self, InjectBench.self, PuntBench.self, RestartBench.self,
-            ScaleBench.self, WireBench.self, XDPBench.self,
+            ScaleBench.self, SwitchBench.self, WireBench.self, XDPBench.self,
         ])
 }

@@ -24,13 +24,9 @@ struct WireBench: AsyncParsableCommand {
             let right = try await daemon.network.addHost("right", address: "10.0.0.2/24")
             let module = try await daemon.client.createModule(
                 ModuleRequest(name: "forward", type: "bpf/forward", source: try source("forward.c"), ports: 2))
-            try await withServer(on: right) {
+            try await right.servingIperf {
                 for offloads in ["on", "off"] {
-                    for host in [left, right] {
-                        try await host.run("ethtool", "-K", "eth0", "tso", offloads, "gso", offloads, "gro", offloads)
-                        try await daemon.network.run(
-                            "ethtool", "-K", host.interface, "tso", offloads, "gso", offloads, "gro", offloads)
-                    }
+                    try await daemon.network.setOffloads(offloads, of: [left, right])
                     let figures = try await compare(daemon, module.id, from: left)
                     report.add(
                         "1 TCP stream, offloads \(offloads)", ours: median(figures.ours), peer: median(figures.peer),
@@ -54,13 +50,13 @@ struct WireBench: AsyncParsableCommand {
                         from: LinkEnd(node: "i:left"), to: LinkEnd(node: module, port: 1))
                     _ = try await daemon.client.createLink(
                         from: LinkEnd(node: module, port: 2), to: LinkEnd(node: "i:right"))
-                    ours.append(try await throughput(from: left))
+                    ours.append(try await left.throughput(to: "10.0.0.2", seconds: seconds))
                     for link in try await daemon.client.links() {
                         try await daemon.client.deleteLink(link.id)
                     }
                 } else {
                     let links = try await attachBare(in: daemon.network)
-                    peer.append(try await throughput(from: left))
+                    peer.append(try await left.throughput(to: "10.0.0.2", seconds: seconds))
                     withExtendedLifetime(links) {}
                 }
             }
@@ -87,38 +83,6 @@ struct WireBench: AsyncParsableCommand {
         }
         return number
     }
-
-    private func throughput(from host: TestHost) async throws -> Double {
-        let printed = try await host.run("iperf3", "-J", "-c", "10.0.0.2", "-t", "\(seconds)", "-O", "0.5")
-        let answer = try JSONDecoder().decode(IperfReport.self, from: Data(printed.utf8))
-        return answer.end.sum_received.bits_per_second / 1e9
-    }
-
-    private func withServer(on host: TestHost, _ body: () async throws -> Void) async throws {
-        let pidFile = "/tmp/\(host.namespace)-iperf3.pid"
-        try await host.run("iperf3", "-s", "-D", "-I", pidFile)
-        defer {
-            // iperf3 ends the file with a zero byte.
-            let text = (try? String(contentsOfFile: pidFile, encoding: .utf8)) ?? ""
-            if let process = Int32(text.prefix { $0.isNumber }) {
-                kill(process, SIGTERM)
-            }
-            try? FileManager.default.removeItem(atPath: pidFile)
-        }
-        try await wait(for: "iperf3") { FileManager.default.fileExists(atPath: pidFile) }
-        try await body()
-    }
-}
-
-/// What the bench reads of iperf3's JSON.
-private struct IperfReport: Decodable {
-    struct End: Decodable {
-        struct Sum: Decodable {
-            let bits_per_second: Double
-        }
-        let sum_received: Sum
-    }
-    let end: End
 }
 
 private func attach(to interface: UInt32, redirectingTo other: UInt32) throws -> BPFLink {

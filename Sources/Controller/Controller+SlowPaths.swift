@@ -30,6 +30,7 @@ extension Controller {
         for module in difference.modules {
             guard let new = module.new else {
                 slowPaths.running.removeValue(forKey: module.key)?.end()
+                slowPaths.published = slowPaths.published.filter { $0.key.node != module.key }
                 continue
             }
             if module.old == nil {
@@ -38,9 +39,19 @@ extension Controller {
                 slowPaths.running[new.id]?.configure(.object(new.config))
             }
         }
+        tellLinks()
+    }
+
+    private func tellLinks() {
         for (id, running) in slowPaths.running {
             running.link(links(ofModule: id))
         }
+    }
+
+    /// Notes which addresses a module says it has at a port.
+    func publish(_ addresses: [IPPrefix], at port: Endpoint) {
+        slowPaths.published[port] = addresses
+        tellLinks()
     }
 
     private func startSlowPath(of module: ModuleRecord) {
@@ -122,7 +133,7 @@ extension Controller {
     private func linkedPort(_ end: Endpoint) -> LinkedPort? {
         switch end {
         case .port(let module, _):
-            return model.modules[module].map { LinkedPort(peer: $0.name) }
+            return model.modules[module].map { LinkedPort(peer: $0.name, addresses: slowPaths.published[end] ?? []) }
         case .interface(let name):
             // One that is not there yet is not linked.
             guard let record = model.interface(named: name) else { return nil }
@@ -149,6 +160,8 @@ struct SlowPaths {
     /// Nil as long as none may run.
     var starts: AsyncStream<String>.Continuation?
     var running: [String: RunningSlowPath] = [:]
+    /// What modules say of their ports.
+    var published: [Endpoint: [IPPrefix]] = [:]
 }
 
 /// What a running slow path is told.

@@ -24,6 +24,10 @@ struct ModuleAccess: RunningModule {
         await controller.running(id)?.links.values() ?? AsyncStream { $0.finish() }
     }
 
+    func publish(_ addresses: [IPPrefix], port: Int) async {
+        await controller.publish(addresses, at: .port(module: id, number: port))
+    }
+
     func packets(_ limits: SlowPathLimits) async throws -> PacketIns {
         try await dataplane.listen(toModule: id, limits: limits)
     }

@@ -20,6 +20,10 @@ public protocol RunningModule: Sendable {
     /// What its ports are linked to at present, then each time when that changes.
     func links() async -> AsyncStream<[Int: LinkedPort]>
 
+    /// Tells the module at the other end of a port's link which addresses this one has there. Nobody remembers them: a
+    /// slow path tells them each time when it begins.
+    func publish(_ addresses: [IPPrefix], port: Int) async
+
     /// The packets that the fast path sends up (`pkt_controller`, `pkt_hold`).
     func packets(_ limits: SlowPathLimits) async throws -> PacketIns
     /// Sends a packet into a port of the module, or out of one.
@@ -53,10 +57,13 @@ public struct LinkedPort: Sendable, Hashable {
     public var mtu: Int?
     /// The interface's own Ethernet address; nil for a module.
     public var address: MACAddress?
+    /// The addresses that the module there says it has at the link (`publish`).
+    public var addresses: [IPPrefix]
 
-    public init(peer: String, mtu: Int? = nil, address: MACAddress? = nil) {
+    public init(peer: String, mtu: Int? = nil, address: MACAddress? = nil, addresses: [IPPrefix] = []) {
         self.peer = peer
         self.mtu = mtu
         self.address = address
+        self.addresses = addresses
     }
 }

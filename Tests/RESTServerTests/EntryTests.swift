@@ -82,7 +82,7 @@ import TypedValue
         let object = try ModuleSpecification(ModuleRequest(name: "a", type: "bpf/policy", object: "AQI="))
         #expect(object.code == .object([1, 2]))
         #expect(object.kind == .policy)
-        #expect(object.maxPorts == 64)
+        #expect(object.maxPorts == nil)
         #expect(object.counters)
         let source = try ModuleSpecification(
             ModuleRequest(name: "a", type: "bpf/forward", source: "int x;", file: "x.c", ports: 2, counters: false))

@@ -55,7 +55,7 @@ import TypedValue
             ],
             "ModuleChange": [ModuleChange(name: "a", tags: [], placements: [placement], config: ["a": 1])],
             "Placement": [placement],
-            "ModuleType": [ModuleType(name: "a", summary: "b", creatable: true)],
+            "ModuleType": [ModuleType(name: "a", summary: "b", creatable: true, config: ["type": "object"])],
             "Table": [
                 Table(
                     name: "t", kind: "hash", maxEntries: 1, keySize: 4, valueSize: 1,
@@ -141,7 +141,6 @@ import TypedValue
         (#"{"name":5,"type":"bpf/forward"}"#, "name: expected a string, found an integer"),
         (#"{"name":null,"type":"bpf/forward"}"#, "name: expected a string, found null"),
         (#"{"type":"bpf/forward"}"#, "name: expected a string, found nothing"),
-        (#"{"name":"a","type":"bpf/x"}"#, #"type: expected bpf/forward or bpf/policy, found "bpf/x""#),
         (#"{"name":"a","type":"bpf/forward","tags":["a",1]}"#, "tags[1]: expected a string, found an integer"),
         (#"{"name":"a","type":"bpf/forward","tags":{}}"#, "tags: expected an array, found an object"),
         (
