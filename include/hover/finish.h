@@ -97,6 +97,7 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 		return hover_drop(HOVER_DROP_LOOP);
 	bpf_loop(md->flood ? HOVER_MAX_WAY : HOVER_MIRROR_PORTS, hover_copy_if_wanted, &copies, 0);
 	md->copies = 0;
+	md->copies_first = 0;
 	if (copies.keeps && copies.waiting)
 		hover_copy_to(&copies, copies.waiting);
 	// What ran inside had the state to itself.

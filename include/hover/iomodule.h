@@ -93,6 +93,20 @@ static __always_inline int pkt_continue(void *pkt, struct metadata *md, int stag
 	return RX_STAGE;
 }
 
+// Sends the copies that pkt_mirror and pkt_flood_mask asked for, of the packet as it is now, and then goes on in another
+// program of the module, as pkt_continue does: the module may change the packet there before it sends it further, so the
+// ports of one flood can get it in different forms. pkt_flood_mask's ports are all meant, also the one that the packet came
+// from. Returns RX_STAGE, for handle_rx or a stage to return.
+//
+//	pkt_flood_mask(pkt, md, tagged_ports);
+//	return pkt_copy_and_continue(pkt, md, 1);
+static __always_inline int pkt_copy_and_continue(void *pkt, struct metadata *md, int stage)
+{
+	md->redir_ifc = stage;
+	md->copies_first = 1;
+	return RX_STAGE;
+}
+
 // Three numbers that travel with the packet to the slow path. A macro, because sources of the 2017 fork call it
 // without `md`: it takes the `md` that is in scope.
 #define pkt_set_metadata(pkt, values) __builtin_memcpy(md->controller, (values), sizeof(md->controller))

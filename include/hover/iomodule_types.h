@@ -41,8 +41,10 @@ struct metadata {
 	__u32 is_egress : 1;
 	// Set by pkt_flood: every port but in_ifc gets the packet.
 	__u32 flood : 1;
+	// Set by pkt_copy_and_continue: the copies are made before the stage that redir_ifc names.
+	__u32 copies_first : 1;
 	// Reserved.
-	__u32 flags : 30;
+	__u32 flags : 29;
 	// Length of the whole frame in bytes, a GSO packet's whole length. Read-only.
 	__u32 pktlen;
 	// The number of this module on this host. Read-only.

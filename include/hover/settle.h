@@ -359,7 +359,7 @@ static __always_inline int hover_settle(HOVER_CONTEXT *context, struct metadata 
 {
 #define HOVER_NEXT_HERE (from ? from->next : HOVER_NEXT)
 #define HOVER_SELF_HERE (from ? from->self : HOVER_SELF)
-	if (verdict == RX_STAGE)
+	if (verdict == RX_STAGE && !(md->copies_first && md->copies))
 		return hover_hand_on(context, md, verdict, HOVER_IS_POLICY ? HOVER_NEXT_HERE : 0, HOVER_SELF_HERE,
 				     md->redir_ifc);
 	if (md->copies || verdict == RX_FLOOD || verdict == RX_CONTROLLER || verdict == RX_HOLD)
