@@ -69,6 +69,7 @@ let package = Package(
             swiftSettings: strict),
         module("Counter"),
         module("Null"),
+        module("Switch"),
         .target(
             name: "Controller",
             dependencies: [
@@ -105,7 +106,7 @@ let package = Package(
             name: "hoverd",
             dependencies: [
                 "RESTServer", "Controller", "Dataplane", "BPF", "HoverAPI", "ModuleCompiler", "ModuleKit",
-                "CounterModule", "NullModule",
+                "CounterModule", "NullModule", "SwitchModule",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -142,6 +143,13 @@ let package = Package(
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
         .testTarget(name: "ModuleKitTests", dependencies: ["ModuleKit", "TypedValue"], swiftSettings: strict),
+        .testTarget(
+            name: "ModuleTests",
+            dependencies: [
+                "NullModule", "SwitchModule", "BPF", "Dataplane", "HoverAPI", "ModuleKit", "TestSupport", "TypedValue",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "TypedValueTests", dependencies: ["TypedValue"], swiftSettings: strict),
         .testTarget(
             name: "BPFTests", dependencies: ["BPF", "TypedValue"], resources: [.copy("Fixtures")],

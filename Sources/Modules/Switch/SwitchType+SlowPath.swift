@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModuleKit
+import TypedValue
+
+/// The fast path learns, and forgets by age. What a change of configuration or links makes wrong is forgotten here at once.
+extension SwitchType {
+    public func run(_ module: any RunningModule) async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await followConfigurations(of: module) }
+            group.addTask { try await followLinks(of: module) }
+            try await group.waitForAll()
+        }
+    }
+
+    private func followConfigurations(of module: any RunningModule) async throws {
+        for await configuration in await module.configurations() {
+            let config: SwitchConfig
+            do {
+                config = try SwitchConfig(ConfigReader(configuration))
+            } catch {
+                module.logger.warning("switch \(module.name) has a configuration that it does not understand: \(error)")
+                continue
+            }
+            let now = monotonicNow()
+            try await module.forgetStations { $0.contradicts(config, now: now) }
+        }
+    }
+
+    private func followLinks(of module: any RunningModule) async throws {
+        var before: [Int: LinkedPort]?
+        for await links in await module.links() {
+            let was = before
+            before = links
+            try await module.forgetStations { station in
+                guard let link = links[station.port] else { return true }
+                return was.map { $0[station.port]?.peer != link.peer } ?? false
+            }
+        }
+    }
+}
+
+extension LearnedStation {
+    /// Whether the switch would not learn it so: its place is fixed, or its port is not in its VLAN, or it would be
+    /// remembered for longer than stations are now.
+    fileprivate func contradicts(_ config: SwitchConfig, now: UInt64) -> Bool {
+        if config.statics[key] != nil || port == config.mirror?.port {
+            return true
+        }
+        guard (key.vlan != 0) == config.vlans.isAware, key.vlan == 0 || config.vlans.has(key.vlan, on: port) else {
+            return true
+        }
+        guard config.ageingTime != 0 else { return expires != 0 }
+        return expires == 0 || Int64(bitPattern: expires &- now) > Int64(config.ageingTime + 1) * 1_000_000_000
+    }
+}

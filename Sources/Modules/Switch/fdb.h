@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+//
+// The forwarding database: which station is behind which port.
+#pragma once
+
+#include <hover/aging.h>
+
+#include "switch.h"
+
+// IEEE 802.1Q, 8.8. Without VLANs the VLAN is 0.
+struct fdb_key {
+	mac_addr_t mac;
+	__u16 vlan;
+};
+
+struct station {
+	__u16 port;
+	// Of a port with a limit: the station's place among those of the port, from 1. 0: none.
+	__u16 place;
+};
+
+HOVER_AGING_TABLE(fdb, struct fdb_key, struct station, 4096, ageing, 0);
+
+// Stations that the configuration puts behind a port; they are never learned.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct fdb_key);
+	__type(value, __u32);
+} static_fdb SEC(".maps");
+
+// The most stations that a port's limit can be.
+#define MOST_PLACES 128
+
+// By port: a fdb_key for each station that counts against the port's limit. A key whose station has gone, or has another
+// place now, leaves it free: nobody has to sweep.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, (LAST_PORT + 1) * MOST_PLACES);
+	__type(key, __u32);
+	__type(value, __u64);
+} places SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+
+// By port: until when there is no use in looking for a place, by the coarse clock. So a flood of forged addresses does
+// not search all places with each frame.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LAST_PORT + 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} no_place_until SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+
+#define NO_PLACE_PAUSE (10 * HOVER_MILLISECOND)
+
+struct place_search {
+	__u64 key;
+	__u32 port;
+	__u32 place;
+};
+
+static __always_inline __u64 *place_at(__u32 port, __u32 place)
+{
+	__u32 index = port * MOST_PLACES + place - 1;
+
+	return bpf_map_lookup_elem(&places, &index);
+}
+
+static long try_place(__u32 index, struct place_search *search)
+{
+	__u64 *place = place_at(search->port, index + 1);
+	struct station *station;
+	struct fdb_key key;
+	__u64 occupant;
+
+	if (!place)
+		return 1;
+	occupant = *(volatile __u64 *)place;
+	__builtin_memcpy(&key, &occupant, sizeof(key));
+	station = occupant ? fdb_peek(&key) : NULL;
+	if (station && station->port == search->port && station->place == index + 1)
+		return 0;
+	if (__sync_val_compare_and_swap(place, occupant, search->key) != occupant)
+		return 0;
+	search->place = index + 1;
+	return 1;
+}
+
+// Takes a place for a station behind a port. Returns its number, or 0 where the port has its most stations.
+static __always_inline __u32 take_place(const struct fdb_key *key, __u32 port, __u32 most)
+{
+	struct place_search search = { .port = port, .place = hover_unknown_zero() };
+	__u64 *pause = bpf_map_lookup_elem(&no_place_until, &port), now = hover_now_coarse();
+
+	if (!pause || *(volatile __u64 *)pause > now)
+		return 0;
+	__builtin_memcpy(&search.key, key, sizeof(*key));
+	bpf_loop(most < MOST_PLACES ? most : MOST_PLACES, try_place, &search, 0);
+	if (!search.place)
+		*(volatile __u64 *)pause = now + NO_PLACE_PAUSE;
+	return search.place;
+}
+
+// Whether another CPU took the place while the station was not yet in the table.
+static __always_inline bool lost_place(const struct fdb_key *key, __u32 port, __u32 place)
+{
+	__u64 *mine = place ? place_at(port, place) : NULL, packed;
+
+	__builtin_memcpy(&packed, key, sizeof(packed));
+	return mine && *(volatile __u64 *)mine != packed;
+}
+
+static __always_inline void add_station(const struct fdb_key *key, __u32 port, __u32 place)
+{
+	struct station station = { .port = port, .place = place };
+	int result = fdb_insert(key, &station);
+
+	if (result == 0)
+		COUNT(port, learned);
+	else if (result == -ENOSPC)
+		COUNT(port, full);
+}
+
+// Notes that a station is behind a port, where that is not in the table yet. Returns false where the port may have no
+// more stations.
+static __noinline bool fdb_learn(const struct fdb_key *key, __u32 port)
+{
+	struct station *station;
+	__u32 *fixed, place = 0;
+
+	if (!key || port == 0 || port > LAST_PORT)
+		return false;
+	fixed = has_static ? bpf_map_lookup_elem(&static_fdb, key) : NULL;
+	if (fixed) {
+		if (*fixed != port)
+			COUNT(port, static_elsewhere);
+		return true;
+	}
+	if (most_stations[port]) {
+		place = take_place(key, port, most_stations[port]);
+		if (!place)
+			return false;
+	}
+	station = fdb_peek(key);
+	if (station) {
+		if (station->port != port)
+			COUNT(port, moved);
+		station->port = port;
+		station->place = place;
+	} else {
+		add_station(key, port, place);
+	}
+	if (lost_place(key, port, place)) {
+		fdb_delete(key);
+		return false;
+	}
+	return true;
+}
+
+// Notes that a station is behind a port. Returns false where the port may have no more stations.
+static __always_inline bool fdb_see(const struct fdb_key *key, __u32 port)
+{
+	struct station *station = fdb_lookup(key);
+
+	if (__builtin_expect(station && station->port == port && (!most_stations[port] || station->place), 1))
+		return true;
+	return fdb_learn(key, port);
+}
+
+// The port that a station is behind; 0: nobody knows.
+static __always_inline __u32 fdb_find(const struct fdb_key *key)
+{
+	struct station *station = fdb_peek(key);
+	__u32 *fixed;
+
+	if (station)
+		return station->port;
+	fixed = has_static ? bpf_map_lookup_elem(&static_fdb, key) : NULL;
+	return fixed ? *fixed : 0;
+}
