@@ -45,13 +45,11 @@ struct SwitchRig {
     }
 
     private func load(_ configuration: TypedValue, atXDP: Bool) async throws {
-        let reader = try ConfigReader(configuration)
-        let setup = try SwitchType().setup(reader)
-        try reader.finish()
+        let setup = try switchSetup(configuration)
         try await add("switch", SwitchType().objects, Self.number, config: setup.constants, ports: ports, atXDP: atXDP)
         for table in setup.tables {
             for (key, value) in table.entries {
-                try BPFMap(pinned: "\(root)/modules/switch/tables/\(table.name)").set(value, for: key)
+                try self.table(table.name).set(value, for: key)
             }
         }
         for port in ports {
@@ -93,12 +91,92 @@ struct SwitchRig {
         return sent
     }
 
+    /// The ports that get a frame.
+    func ports(thatGet frame: [UInt8], from port: Int, at hook: Hook = .tc) async throws -> Set<Int> {
+        let before = try await sent()
+        try receive(frame, on: port, at: hook)
+        return Set(zip(before, try await sent()).enumerated().filter { $1.0 != $1.1 }.map { $0.offset + 1 })
+    }
+
     func table(_ name: String) throws -> BPFMap {
         try BPFMap(pinned: "\(root)/modules/switch/tables/\(name)")
     }
+
+    /// What the module drops, by the framework's count.
+    func drops() async throws -> UInt64 {
+        try await dataplane.counters(ofModule: "m:switch").drops.values.reduce(0, +)
+    }
+
+    /// What `hoverctl get module` would show.
+    func state(_ configuration: TypedValue = [:], limit: Int = 100) async throws -> TypedValue {
+        .object(try await SwitchType().state(of: RigModule(rig: self, current: configuration), limit: limit))
+    }
+
+    /// The drops by reason that are not 0, in all ports.
+    func reasons(_ configuration: TypedValue = [:]) async throws -> [String: UInt64] {
+        nonzero(try await state(configuration)["drops"])
+    }
+
+    /// The counts that are not 0, in all ports.
+    func counts(_ configuration: TypedValue = [:]) async throws -> [String: UInt64] {
+        nonzero(try await state(configuration)["counts"])
+    }
+
+    private func nonzero(_ value: TypedValue?) -> [String: UInt64] {
+        guard case .object(let members)? = value else { return [:] }
+        return members.compactMapValues { if case .unsigned(let number) = $0, number > 0 { number } else { nil } }
+    }
 }
 
-/// An Ethernet frame of 64 bytes.
-func frame(from source: UInt8, to destination: UInt8, type: [UInt8] = [0x88, 0xb5]) -> [UInt8] {
-    [2, 0, 0, 0, 0, destination, 2, 0, 0, 0, 0, source] + type + [UInt8](repeating: 0x5a, count: 64 - 12 - type.count)
+/// What a configuration means, or the error that it is refused with.
+func switchSetup(_ configuration: TypedValue) throws(ConfigError) -> ModuleSetup {
+    let reader = try ConfigReader(configuration)
+    let setup = try SwitchType().setup(reader)
+    try reader.finish()
+    return setup
+}
+
+extension TypedValue {
+    subscript(name: String) -> TypedValue? {
+        if case .object(let members) = self { members[name] } else { nil }
+    }
+}
+
+/// The switch of a rig, as its type's `state` reaches it.
+private struct RigModule: RunningModule {
+    let rig: SwitchRig
+    let current: TypedValue
+    let id = "m:switch"
+    let name = "switch"
+    let logger = Logger(label: "rig")
+
+    struct NotHere: Error {}
+
+    func configurations() async -> AsyncStream<TypedValue> { once(current) }
+    func configuration() async -> TypedValue { current }
+    func links() async -> AsyncStream<[Int: LinkedPort]> { once([1: LinkedPort(peer: "end-1")]) }
+
+    private func once<Element: Sendable>(_ element: Element) -> AsyncStream<Element> {
+        AsyncStream {
+            $0.yield(element)
+            $0.finish()
+        }
+    }
+
+    func packets(_ limits: SlowPathLimits) async throws -> PacketIns { throw NotHere() }
+    func send(_ packet: PacketOut, _ direction: PacketDirection, port: Int) async throws { throw NotHere() }
+    func release(_ key: UInt64) async throws { throw NotHere() }
+
+    func value(of key: [UInt8], in table: String) async throws -> [UInt8]? { try rig.table(table).value(for: key) }
+    func entries(of table: String, limit: Int) async throws -> [(key: [UInt8], value: [UInt8])] {
+        try rig.table(table).entries(limit: limit).map { ($0.key, Array($0.values.joined())) }
+    }
+    func set(_ value: [UInt8], for key: [UInt8], in table: String) async throws {
+        try rig.table(table).set(value, for: key)
+    }
+    func remove(_ key: [UInt8], from table: String) async throws -> Bool { try rig.table(table).remove(key) }
+
+    func remember(_ value: [UInt8], for key: [UInt8]) async throws { throw NotHere() }
+    func forget(_ key: [UInt8]) async throws { throw NotHere() }
+    func memory() async throws -> [[UInt8]: [UInt8]] { [:] }
 }

@@ -48,7 +48,8 @@ struct PortConfig {
     func check(_ config: ConfigReader, at place: String) throws(ConfigError) {
         if access != nil, trunk != nil || native != nil {
             throw config.error(
-                place + "/access", "a port is access or a trunk, with one VLAN for frames without a tag: remove "
+                place + "/access",
+                "a port is access or a trunk, with one VLAN for frames without a tag: remove "
                     + (trunk != nil ? "access or trunk" : "access or native"))
         }
         if native != nil, trunk == nil {

@@ -62,7 +62,8 @@ struct SwitchConfig {
             let key = FDBKey(mac: entry.mac, vlan: try vlan(of: entry, behind: port, config, place))
             guard statics.updateValue(port, forKey: key) == nil else {
                 throw config.error(
-                    place, "\(entry.mac) is in the list already\(key.vlan == 0 ? "" : " for VLAN \(key.vlan)"): "
+                    place,
+                    "\(entry.mac) is in the list already\(key.vlan == 0 ? "" : " for VLAN \(key.vlan)"): "
                         + "remove one of the two")
             }
         }
@@ -101,7 +102,8 @@ struct SwitchConfig {
         }
         if let station = statics.first(where: { $0.value == port })?.key {
             throw config.error(
-                "mirror/port", "station \(station.mac) is behind port \(port), and a mirror port carries copies only: "
+                "mirror/port",
+                "station \(station.mac) is behind port \(port), and a mirror port carries copies only: "
                     + "take another port")
         }
         self.mirror = Mirror(
@@ -118,7 +120,8 @@ struct StaticEntry {
 
     init(_ config: ConfigReader) throws(ConfigError) {
         port = try config.required(
-            "port", .port, "where the station is: a port's number, or the name of the module or interface that is linked there"
+            "port", .port,
+            "where the station is: a port's number, or the name of the module or interface that is linked there"
         )
         mac = try config.required("mac", .mac, "the station's address")
         vlan = try config.optional(

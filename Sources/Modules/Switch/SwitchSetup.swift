@@ -16,7 +16,7 @@ extension SwitchConfig {
         return ModuleSetup(
             constants: constants,
             sizes: [
-                "fdb": fdbSize, "static_fdb": Self.size(statics.count), "vlans": Self.size(vlans.members.count),
+                "fdb": fdbSize, "static_fdb": Self.size(statics.count), "vlans": vlans.isAware ? 4096 : 1,
                 "allowed_macs": Self.size(allowedMACs.count),
             ],
             tables: tables, ports: numbers.configured)
@@ -66,7 +66,7 @@ extension SwitchConfig {
         Dictionary(
             uniqueKeysWithValues: vlans.members.map { vlan, members in
                 (
-                    StructureBytes().u16(vlan).bytes,
+                    StructureBytes().u32(vlan).bytes,
                     StructureBytes().u64(members.ports.bits).u64(members.tagged.bits).bytes
                 )
             })

@@ -101,8 +101,8 @@ static __always_inline bool arp_is_allowed(void *pkt, const struct hover_headers
 // A host that has no address yet asks for one by DHCP (RFC 2131, section 4.1).
 static __always_inline bool is_dhcp_request(const struct hover_headers *headers)
 {
-	return headers->l4_protocol == IPPROTO_UDP && headers->l4_offset &&
-	       headers->source_port == bpf_htons(68) && headers->destination_port == bpf_htons(67);
+	return headers->l4_protocol == IPPROTO_UDP && headers->l4_offset && headers->source_port == bpf_htons(68) &&
+	       headers->destination_port == bpf_htons(67);
 }
 
 static __always_inline bool ipv4_is_allowed(void *pkt, const struct hover_headers *headers, __u32 port)
@@ -152,8 +152,8 @@ static __noinline bool address_is_allowed(void *pkt, __u32 port)
 
 	switch (pkt_parse(pkt, &headers)) {
 	case HOVER_PARSE_OK:
-		return headers.version == 4 ? ipv4_is_allowed(pkt, &headers, port) :
-					      ipv6_is_allowed(pkt, &headers, port);
+		return headers.version == 4 ? ipv4_is_allowed(pkt, &headers, port)
+					    : ipv6_is_allowed(pkt, &headers, port);
 	case HOVER_PARSE_NOT_IP:
 		// A third tag could hide anything.
 		if (hover_is_tag(headers.ethertype))

@@ -49,6 +49,6 @@ static __noinline bool storm_passes(__u32 port, enum flood kind, __u32 frames)
 		return true;
 	bucket = bpf_map_lookup_elem(&storms, &index);
 	// A packet of more segments than the burst would never pass.
-	return bucket && hover_bucket_take(bucket, storm_rates[index], burst, frames < burst ? frames : burst,
-					   hover_now());
+	return bucket &&
+	       hover_bucket_take(bucket, storm_rates[index], burst, frames < burst ? frames : burst, hover_now());
 }

@@ -39,9 +39,12 @@ static __always_inline port_set flood_ports(__u32 port, port_set members)
 static __always_inline int drop_storm(__u32 port, enum flood kind)
 {
 	switch (kind) {
-	case FLOOD_BROADCAST: return DROP(port, storm_broadcast);
-	case FLOOD_MULTICAST: return DROP(port, storm_multicast);
-	default: return DROP(port, storm_unknown);
+	case FLOOD_BROADCAST:
+		return DROP(port, storm_broadcast);
+	case FLOOD_MULTICAST:
+		return DROP(port, storm_multicast);
+	default:
+		return DROP(port, storm_unknown);
 	}
 }
 

@@ -11,10 +11,11 @@ struct vlan {
 	port_set tagged;
 };
 
+// By VLAN id. Without VLANs it has one entry.
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, __u16);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
 	__type(value, struct vlan);
 } vlans SEC(".maps");
 
@@ -38,11 +39,11 @@ static __always_inline bool has_tag(void *pkt, struct hover_vlan *tag)
 }
 
 // A VLAN that no port names is on the trunks that have all.
-static __always_inline struct vlan members_of(__u16 vlan)
+static __always_inline struct vlan members_of(__u32 vlan)
 {
 	struct vlan *found = bpf_map_lookup_elem(&vlans, &vlan);
 
-	return found ? *found : (struct vlan){ trunks_of_all, trunks_of_all };
+	return found && found->ports ? *found : (struct vlan){ trunks_of_all, trunks_of_all };
 }
 
 // Finds the VLAN of a frame. Returns false for one that the port does not take.
@@ -66,9 +67,12 @@ static __always_inline int add_tag(void *pkt, const struct frame *frame)
 	struct hover_vlan tag = { .protocol = bpf_htons(ETH_P_8021Q), .id = frame->vlan };
 
 	switch (frame->tag) {
-	case TAG_NONE: return pkt_vlan_push(pkt, &tag);
-	case TAG_PRIORITY: return pkt_vlan_set_id(pkt, frame->vlan);
-	default: return 0;
+	case TAG_NONE:
+		return pkt_vlan_push(pkt, &tag);
+	case TAG_PRIORITY:
+		return pkt_vlan_set_id(pkt, frame->vlan);
+	default:
+		return 0;
 	}
 }
 
