@@ -143,13 +143,6 @@ let package = Package(
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
         .testTarget(name: "ModuleKitTests", dependencies: ["ModuleKit", "TypedValue"], swiftSettings: strict),
-        .testTarget(
-            name: "ModuleTests",
-            dependencies: [
-                "NullModule", "SwitchModule", "BPF", "Dataplane", "HoverAPI", "ModuleKit", "TestSupport", "TypedValue",
-                .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict),
         .testTarget(name: "TypedValueTests", dependencies: ["TypedValue"], swiftSettings: strict),
         .testTarget(
             name: "BPFTests", dependencies: ["BPF", "TypedValue"], resources: [.copy("Fixtures")],
@@ -199,7 +192,7 @@ let package = Package(
             name: "ModuleTests",
             dependencies: [
                 "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "TestSupport", "TypedValue",
-                "CounterModule", "NullModule",
+                "CounterModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -4,11 +4,13 @@ import Controller
 import CounterModule
 import ModuleKit
 import NullModule
+import SwitchModule
 
 extension ModuleCatalog {
     /// The module types that come with Hover.
     static let builtIn = ModuleCatalog([
         CounterType(),
         NullType(),
+        SwitchType(),
     ])
 }

@@ -221,6 +221,58 @@ import Testing
         }
     }
 
+    @Test func copiesCanBeMadeBeforeAStageChangesThePacket() async throws {
+        let source = """
+            HOVER_STAGE(1, second)
+            static int handle_rx(void *pkt, struct metadata *md)
+            {
+            	md->data[1].type = 7;
+            	md->data[1].value = 0x123456789abc;
+            	pkt_flood_mask(pkt, md, 1 << 1 | 1 << 2 | 1 << 9);
+            	return pkt_copy_and_continue(pkt, md, 1);
+            }
+            static int second(void *pkt, struct metadata *md)
+            {
+            	md->data[1].value = 0;
+            	return pkt_flood_mask(pkt, md, 1 << 0 | 1 << 3 | 1 << 4);
+            }
+            """
+        try await Rig.with { rig in
+            try await rig.load("hub", source)
+            for port in 1...5 {
+                try await rig.load("end-\(port)", Self.wantsDatum, number: UInt32(100 + port))
+                try await rig.wire("hub", port, to: "end-\(port)", 1)
+            }
+            #expect(try rig.receive(frame, on: 1, of: "hub").verdict == Verdict.shot)
+            for port in 2...5 {
+                let drops = try await rig.counters("end-\(port)").drops
+                #expect(drops[.verdict] == (port <= 3 ? 1 : 0), "port \(port) gets the packet as it was first")
+                #expect(drops[.error] == (port <= 3 ? 0 : 1), "port \(port) gets the packet as it was changed")
+            }
+            #expect(try await rig.counters("end-1").ports[1].rxPackets == 0)
+            #expect(try await rig.counters("hub").copies == 3)
+        }
+    }
+
+    @Test func aStageComesAlsoWithoutCopiesBefore() async throws {
+        let source = """
+            HOVER_STAGE(1, second)
+            static int handle_rx(void *pkt, struct metadata *md)
+            {
+            	pkt_flood_mask(pkt, md, 0);
+            	return pkt_copy_and_continue(pkt, md, 1);
+            }
+            static int second(void *pkt, struct metadata *md) { return pkt_redirect(pkt, md, 1); }
+            """
+        try await Rig.with { rig in
+            try await rig.load("staged", source)
+            try await rig.load("end", Self.end, number: 100)
+            try await rig.wire("staged", 1, to: "end", 1)
+            _ = try rig.receive(frame, on: 2, of: "staged")
+            #expect(try await rig.counters("end").ports[1].rxPackets == 1)
+        }
+    }
+
     @Test func aStageThatIsNotThereIsAnError() async throws {
         try await Rig.with { rig in
             try await rig.load(

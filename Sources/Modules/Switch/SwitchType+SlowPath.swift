@@ -30,12 +30,12 @@ extension SwitchType {
     private func followLinks(of module: any RunningModule) async throws {
         var before: [Int: LinkedPort]?
         for await links in await module.links() {
-            let was = before
-            before = links
-            try await module.forgetStations { station in
-                guard let link = links[station.port] else { return true }
-                return was.map { $0[station.port]?.peer != link.peer } ?? false
-            }
+            defer { before = links }
+            // While nobody looked nothing was linked otherwise.
+            guard let before else { continue }
+            let changed = Set(before.keys).union(links.keys).filter { before[$0]?.peer != links[$0]?.peer }
+            guard !changed.isEmpty else { continue }
+            try await module.forgetStations { changed.contains($0.port) }
         }
     }
 }
