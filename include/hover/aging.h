@@ -67,7 +67,7 @@ static __always_inline bool hover_age_is_over(const struct hover_age *age, __u64
 	return expires && expires <= now;
 }
 
-// The entry was used: its idle time begins anew. Returns false when it has expired.
+// The entry was used: its idle time begins anew, but for its last 0.4 %. Returns false when it has expired.
 static __always_inline bool hover_age_touch(struct hover_age *age, __u64 idle)
 {
 	__u64 expires = *(volatile __u64 *)&age->expires, later, now;
@@ -80,8 +80,8 @@ static __always_inline bool hover_age_touch(struct hover_age *age, __u64 idle)
 	later = hover_deadline(now, idle);
 	if (age->ends && later > age->ends)
 		later = age->ends;
-	// The clock stands still between two ticks, and so does this.
-	if (!idle || later <= expires)
+	// Packets come in millions a second, on all CPUs: what gains next to nothing is not worth the cache line.
+	if (!idle || later <= expires + (idle >> 8))
 		return true;
 	return __sync_val_compare_and_swap(&age->expires, expires, later) != HOVER_DEAD;
 }
