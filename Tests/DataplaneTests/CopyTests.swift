@@ -77,6 +77,15 @@ import Testing
         }
     }
 
+    @Test func aFloodToNoPortIsADropAsUnlinked() async throws {
+        try await withHub("return pkt_flood_mask(pkt, md, 0);", ports: 2) { (rig: Rig) async throws -> Void in
+            #expect(try rig.receive(frame, on: 1, of: "hub").verdict == Verdict.shot)
+            let drops = try await rig.counters("hub").drops
+            #expect(drops[.unlinked] == 1)
+            #expect(drops[.loop] == 0)
+        }
+    }
+
     @Test func theControllersBroadcastFloods() async throws {
         try await withHub("return pkt_controller(pkt, md, PKT_BROADCAST);", ports: 3) {
             (rig: Rig) async throws -> Void in
@@ -251,6 +260,28 @@ import Testing
             }
             #expect(try await rig.counters("end-1").ports[1].rxPackets == 0)
             #expect(try await rig.counters("hub").copies == 3)
+        }
+    }
+
+    @Test func aFloodThatSentItsCopiesBeforeIsNoDrop() async throws {
+        let source = """
+            HOVER_STAGE(1, second)
+            static int handle_rx(void *pkt, struct metadata *md)
+            {
+            	pkt_flood_mask(pkt, md, md->in_ifc == 1 ? 1 << 1 : 1 << 8);
+            	return pkt_copy_and_continue(pkt, md, 1);
+            }
+            static int second(void *pkt, struct metadata *md) { return pkt_flood_mask(pkt, md, 1 << 9); }
+            """
+        try await Rig.with { rig in
+            try await rig.load("hub", source)
+            try await rig.load("end", Self.end, number: 100)
+            try await rig.wire("hub", 2, to: "end", 1)
+            #expect(try rig.receive(frame, on: 1, of: "hub").verdict == Verdict.shot)
+            #expect(try await rig.counters("end").ports[1].rxPackets == 1)
+            #expect(try await rig.counters("hub").drops.values.allSatisfy { $0 == 0 })
+            #expect(try rig.receive(frame, on: 2, of: "hub").verdict == Verdict.shot)
+            #expect(try await rig.counters("hub").drops[.unlinked] == 1, "nobody got it")
         }
     }
 

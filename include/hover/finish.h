@@ -91,13 +91,14 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 	};
 	__u32 next = state->next, self = state->self;
 
-	if (!md->copies && !md->flood)
+	if (!md->copies && !md->flood && verdict != RX_FLOOD)
 		return hover_settle(skb, md, verdict, arrival, state);
 	if (state->depth >= HOVER_MOST_DEPTH)
 		return hover_drop(HOVER_DROP_LOOP);
 	bpf_loop(md->flood ? HOVER_MAX_WAY : HOVER_MIRROR_PORTS, hover_copy_if_wanted, &copies, 0);
 	md->copies = 0;
-	md->copies_first = 0;
+	if (verdict == RX_STAGE)
+		md->copies_first = copies.waiting != 0;
 	if (copies.keeps && copies.waiting)
 		hover_copy_to(&copies, copies.waiting);
 	// What ran inside had the state to itself.
@@ -107,6 +108,9 @@ static __always_inline int hover_send_copies(struct __sk_buff *skb, struct metad
 	state->self = self;
 	if (copies.keeps)
 		return hover_settle(skb, md, verdict, arrival, state);
+	// Copies that were sent before this flood are what becomes of the packet.
+	if (!copies.waiting && md->copies_first)
+		return HOVER_END;
 	if (!copies.waiting)
 		return hover_drop(HOVER_IS_POLICY ? HOVER_DROP_NO_PORT : HOVER_DROP_UNLINKED);
 	md->redir_ifc = copies.waiting;

@@ -90,6 +90,7 @@ static __always_inline int pkt_hold(void *pkt, struct metadata *md, __u32 reason
 static __always_inline int pkt_continue(void *pkt, struct metadata *md, int stage)
 {
 	md->redir_ifc = stage;
+	md->copies_first = 0;
 	return RX_STAGE;
 }
 

@@ -41,7 +41,8 @@ struct metadata {
 	__u32 is_egress : 1;
 	// Set by pkt_flood: every port but in_ifc gets the packet.
 	__u32 flood : 1;
-	// Set by pkt_copy_and_continue: the copies are made before the stage that redir_ifc names.
+	// Set by pkt_copy_and_continue: the copies are made before the stage that redir_ifc names. In that stage, whether
+	// there were any.
 	__u32 copies_first : 1;
 	// Reserved.
 	__u32 flags : 29;
