@@ -25,8 +25,8 @@ struct LearnedStation {
     /// Seconds since it sent something; nil where stations never age.
     func age(now: UInt64, ageingTime: Int) -> Int? {
         guard expires != 0 else { return nil }
-        let left = Int64(bitPattern: expires &- now) / 1_000_000_000
-        return max(0, ageingTime - Int(clamping: left))
+        let left = Int64(bitPattern: expires &- now)
+        return max(0, ageingTime - Int((left + 999_999_999) / 1_000_000_000))
     }
 }
 
