@@ -6,7 +6,7 @@ DESTDIR ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-kernels bench format lint install clean
+.PHONY: help build demo demo-source test test-kernels bench format lint install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -14,9 +14,13 @@ help: ## List the targets
 build: ## Build hoverd and hoverctl (debug)
 	@scripts/build
 
-demo: build ## Chain uploaded C modules between two namespaces, ping, swap code, kill hoverd (root)
-	@scripts/install-packages run
+demo: build ## Run a home gateway made of IO Modules, with DHCP clients, NAT and a firewall (root)
+	@scripts/install-packages run demo
 	@scripts/isolate scripts/demo
+
+demo-source: build ## Chain uploaded C modules between two namespaces, ping, swap code, kill hoverd (root)
+	@scripts/install-packages run
+	@scripts/isolate scripts/demo-source
 
 test: ## Run all tests (root); TESTS=regex for some
 	@scripts/test $(TESTS)

@@ -69,7 +69,8 @@ import TypedValue
             _ = try await daemon.client.updateModule("count", ModuleChange(config: ["kinds": 16]))
             #expect(try await daemon.client.module("count").generation == 1)
             #expect(try await daemon.client.table("counts", of: "count").maxEntries == 16)
-            #expect(try await ipv4Packets(daemon.client) == before)
+            let after = try await ipv4Packets(daemon.client)
+            #expect(after == before)
         }
     }
 
@@ -115,7 +116,8 @@ import TypedValue
             daemons.kill()
             #expect(try await left.pings("10.0.0.2", count: 2))
             try await daemons.start()
-            #expect(try await ipv4Packets(daemons.client) == before.map { $0 + 4 }, "it counted while nobody looked")
+            let after = try await ipv4Packets(daemons.client)
+            #expect(after == before.map { $0 + 4 }, "it counted while nobody looked")
             #expect(try await daemons.client.module("count").config == ["kinds": 8])
             #expect(try await left.pings("10.0.0.2"))
         }

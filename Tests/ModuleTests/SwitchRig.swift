@@ -163,6 +163,8 @@ private struct RigModule: RunningModule {
         }
     }
 
+    func publish(_ addresses: [IPPrefix], port: Int) async {}
+
     func packets(_ limits: SlowPathLimits) async throws -> PacketIns { throw NotHere() }
     func send(_ packet: PacketOut, _ direction: PacketDirection, port: Int) async throws { throw NotHere() }
     func release(_ key: UInt64) async throws { throw NotHere() }
