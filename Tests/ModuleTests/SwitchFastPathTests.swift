@@ -21,7 +21,7 @@ import TypedValue
     }
 
     @Test func anUnknownStationABroadcastAndAGroupReachAllOtherPorts() async throws {
-        try await SwitchRig.with { rig in
+        try await SwitchRig.with { (rig: SwitchRig) async throws -> Void in
             for destination in [station(7), everybody, someGroup] {
                 #expect(
                     try await rig.ports(thatGet: frame(station(1), to: destination), from: 1) == [2, 3, 4],
@@ -33,7 +33,7 @@ import TypedValue
     }
 
     @Test func sixtyFourPortsAreReached() async throws {
-        try await SwitchRig.with(ports: 64) { rig in
+        try await SwitchRig.with(ports: 64) { (rig: SwitchRig) async throws -> Void in
             let all = Set(1...64)
             #expect(try await rig.ports(thatGet: frame(station(1), to: everybody), from: 64) == all.subtracting([64]))
             #expect(try await rig.ports(thatGet: frame(from: 2, to: 1), from: 1) == [64])
@@ -91,7 +91,7 @@ import TypedValue
         (station(1), [1, 0x80, 0xc2, 0, 0, 0x0e], "link_local"),
     ])
     func badFramesEndHere(_ source: [UInt8], _ destination: [UInt8], _ reason: String) async throws {
-        try await SwitchRig.with { rig in
+        try await SwitchRig.with { (rig: SwitchRig) async throws -> Void in
             #expect(try await rig.ports(thatGet: frame(source, to: destination), from: 1).isEmpty)
             #expect(try await rig.reasons() == [reason: 1])
             #expect(try await rig.counts()["learned"] == nil)
@@ -100,11 +100,11 @@ import TypedValue
     }
 
     @Test func otherReservedGroupsAndThoseThatAreAskedForAreFlooded() async throws {
-        try await SwitchRig.with { rig in
+        try await SwitchRig.with { (rig: SwitchRig) async throws -> Void in
             let group: [UInt8] = [1, 0x80, 0xc2, 0, 0, 0x10]
             #expect(try await rig.ports(thatGet: frame(station(1), to: group), from: 1) == [2, 3, 4])
         }
-        try await SwitchRig.with(["forward_link_local": true]) { rig in
+        try await SwitchRig.with(["forward_link_local": true]) { (rig: SwitchRig) async throws -> Void in
             let group: [UInt8] = [1, 0x80, 0xc2, 0, 0, 0]
             #expect(try await rig.ports(thatGet: frame(station(1), to: group), from: 1) == [2, 3, 4])
         }

@@ -8,7 +8,7 @@ import TypedValue
 @Suite struct SwitchSecurityTests {
     @Test func isolatedPortsReachOthersOnly() async throws {
         let configuration: TypedValue = ["ports": [["port": 1, "isolated": true], ["port": 2, "isolated": true]]]
-        try await SwitchRig.with(configuration) { rig in
+        try await SwitchRig.with(configuration) { (rig: SwitchRig) async throws -> Void in
             #expect(try await rig.ports(thatGet: frame(station(1), to: everybody), from: 1) == [3, 4])
             #expect(try await rig.ports(thatGet: frame(station(3), to: everybody), from: 3) == [1, 2, 4])
             #expect(try await rig.ports(thatGet: frame(from: 2, to: 1), from: 2).isEmpty)
@@ -19,9 +19,9 @@ import TypedValue
 
     @Test(arguments: [("broadcast", everybody), ("multicast", someGroup), ("unknown", station(9))])
     func aStormIsHeldBack(_ kind: String, _ destination: [UInt8]) async throws {
-        let limits: TypedValue = [kind: 1, "burst": 5]
+        let limits = TypedValue.object([kind: 1, "burst": 5])
         let configuration: TypedValue = ["ports": [["port": 1, "storm_control": limits]]]
-        try await SwitchRig.with(configuration) { rig in
+        try await SwitchRig.with(configuration) { (rig: SwitchRig) async throws -> Void in
             for _ in 0..<20 {
                 try rig.receive(frame(station(1), to: destination), on: 1)
                 try rig.receive(frame(station(2), to: destination), on: 2)
@@ -39,7 +39,7 @@ import TypedValue
 
     @Test func aRateOfNoneBlocks() async throws {
         let configuration: TypedValue = ["ports": [["port": 1, "storm_control": ["unknown": 0]]]]
-        try await SwitchRig.with(configuration) { rig in
+        try await SwitchRig.with(configuration) { (rig: SwitchRig) async throws -> Void in
             #expect(try await rig.ports(thatGet: frame(from: 1, to: 9), from: 1).isEmpty)
             try rig.receive(frame(from: 9, to: 1), on: 2)
             #expect(try await rig.ports(thatGet: frame(from: 1, to: 9), from: 1) == [2])
@@ -48,7 +48,7 @@ import TypedValue
 
     @Test func onlyAllowedStationsSend() async throws {
         let configuration: TypedValue = ["ports": [["port": 1, "allowed_macs": ["02:00:00:00:00:01"]]]]
-        try await SwitchRig.with(configuration) { rig in
+        try await SwitchRig.with(configuration) { (rig: SwitchRig) async throws -> Void in
             #expect(try await rig.ports(thatGet: frame(from: 1, to: 9), from: 1) == [2, 3, 4])
             #expect(try await rig.ports(thatGet: frame(from: 5, to: 9), from: 1).isEmpty)
             #expect(try await rig.ports(thatGet: frame(from: 5, to: 9), from: 2) == [1, 3, 4])
@@ -59,7 +59,7 @@ import TypedValue
 
     @Test func aPortHasItsMostStations() async throws {
         let configuration: TypedValue = ["ageing_time": 1, "ports": [["port": 1, "max_macs": 2]]]
-        try await SwitchRig.with(configuration) { rig in
+        try await SwitchRig.with(configuration) { (rig: SwitchRig) async throws -> Void in
             for number in 1...2 as ClosedRange<UInt8> {
                 #expect(try await rig.ports(thatGet: frame(from: number, to: 9), from: 1) == [2, 3, 4])
             }
@@ -102,7 +102,7 @@ import TypedValue
             ("a router solicitation", icmp6(mac, from: Self.none6, type: 133, target: Self.none6)),
             ("what is not IP", frame(mac, to: station(9))),
         ]
-        try await SwitchRig.with(Self.addresses) { rig in
+        try await SwitchRig.with(Self.addresses) { (rig: SwitchRig) async throws -> Void in
             for (what, frame) in allowed {
                 #expect(try await rig.ports(thatGet: frame, from: 1) == [2, 3, 4], "\(what)")
             }
@@ -125,7 +125,7 @@ import TypedValue
             ("IPv6 from nowhere", icmp6(mac, from: Self.none6, type: 128, target: Self.none6)),
             ("half an IPv4 header", frame(mac, to: everybody, type: 0x0800, [0x45, 0, 0])),
         ]
-        try await SwitchRig.with(Self.addresses) { rig in
+        try await SwitchRig.with(Self.addresses) { (rig: SwitchRig) async throws -> Void in
             for (what, frame) in forbidden {
                 #expect(try await rig.ports(thatGet: frame, from: 1).isEmpty, "\(what)")
             }
@@ -136,7 +136,7 @@ import TypedValue
 
     @Test func theMirrorPortGetsCopiesAndNothingElse() async throws {
         let configuration: TypedValue = ["mirror": ["port": 4, "received": [1], "sent": [2]]]
-        try await SwitchRig.with(configuration) { rig in
+        try await SwitchRig.with(configuration) { (rig: SwitchRig) async throws -> Void in
             #expect(try await rig.ports(thatGet: frame(from: 1, to: 9), from: 1) == [2, 3, 4])
             #expect(try await rig.ports(thatGet: frame(from: 3, to: 1), from: 3) == [1])
             #expect(try await rig.ports(thatGet: frame(from: 2, to: 3), from: 2) == [3])
@@ -156,7 +156,7 @@ import TypedValue
                 ["port": 4, "trunk": [10, "20-29"]], ["port": 5, "trunk": "all", "native": 20],
             ]
         ]
-        try await SwitchRig.with(configuration, ports: 6) { rig in
+        try await SwitchRig.with(configuration, ports: 6) { (rig: SwitchRig) async throws -> Void in
             #expect(try await rig.ports(thatGet: frame(from: 1, to: 9), from: 1) == [2, 4, 5])
             #expect(try await rig.ports(thatGet: frame(from: 3, to: 9), from: 3) == [4, 5])
             #expect(try await rig.ports(thatGet: frame(from: 4, to: 9, tag: 10), from: 4) == [1, 2, 5])
