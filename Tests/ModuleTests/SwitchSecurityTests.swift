@@ -19,7 +19,7 @@ import TypedValue
 
     @Test(arguments: [("broadcast", everybody), ("multicast", someGroup), ("unknown", station(9))])
     func aStormIsHeldBack(_ kind: String, _ destination: [UInt8]) async throws {
-        let limits = TypedValue.object([kind: 1, "burst": 5])
+        let limits: TypedValue = [kind: 1, "burst": 5]
         let configuration: TypedValue = ["ports": [["port": 1, "storm_control": limits]]]
         try await SwitchRig.with(configuration) { (rig: SwitchRig) async throws -> Void in
             for _ in 0..<20 {
