@@ -7,10 +7,11 @@ let strict: [SwiftSetting] = [
 ]
 
 /// An IO Module that Hover brings along: its data plane `<name>.bpf.c`, its control plane and slow path, and its README.
-func module(_ name: String) -> Target {
+func module(_ name: String, also dependencies: [Target.Dependency] = []) -> Target {
     .target(
         name: name + "Module",
-        dependencies: ["ModuleKit", "Dataplane", "TypedValue", .product(name: "Logging", package: "swift-log")],
+        dependencies: ["ModuleKit", "Dataplane", "TypedValue", .product(name: "Logging", package: "swift-log")]
+            + dependencies,
         path: "Sources/Modules/\(name)",
         exclude: ["README.md", name.lowercased() + ".bpf.c"],
         swiftSettings: strict,
@@ -70,6 +71,7 @@ let package = Package(
         module("Counter"),
         module("Null"),
         module("Switch"),
+        module("Router", also: ["Netlink"]),
         .target(
             name: "Controller",
             dependencies: [

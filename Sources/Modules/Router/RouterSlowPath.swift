@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dataplane
+import Glibc
+import Logging
+import ModuleKit
+import Netlink
+import TypedValue
+
+/// A router's part in user space: it asks for neighbours, tells senders of packets that ended, advertises, and follows the
+/// routes of others. What it knows is in the module's tables, so that a later one can go on with it.
+actor RouterSlowPath {
+    let module: any RunningModule
+    var plan: RouterPlan
+    var links: [Int: LinkedPort]?
+    var states: [Int: PortState] = [:]
+    var leases: [Int: Lease] = [:]
+    var learned = LearnedRoutes()
+    var kernelRoutes: [KernelRoute] = []
+    var schedules: [Int: AdvertisementSchedule] = [:]
+    /// The first packets that wait for a neighbour, for what their senders are told if it does not answer.
+    var waiting: [NeighbourKey: [WaitingPacket]] = [:]
+    var times = Neighbour.Times()
+    /// When neighbours are looked over next.
+    var scanDue: UInt64 = 0
+    var refreshDue: UInt64 = 0
+    var incomplete = 0
+    private var generation: UInt32 = 0
+    private var routeImport: (table: Int, task: Task<Void, Never>)?
+
+    init(_ module: any RunningModule) async throws {
+        self.module = module
+        plan = try RouterPlan(ConfigReader(await module.configuration()))
+    }
+
+    func run() async throws {
+        try await begin()
+        defer { routeImport?.task.cancel() }
+        let packets = try await module.packets(SlowPathLimits(rate: 10_000, burst: 2000, snapLength: 2048))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { for await packet in packets { await self.take(packet) } }
+            group.addTask { for await config in await self.module.configurations() { await self.configure(config) } }
+            group.addTask { for await links in await self.module.links() { await self.link(links) } }
+            group.addTask {
+                while !Task.isCancelled {
+                    await self.tick()
+                    try await Task.sleep(for: .milliseconds(200))
+                }
+            }
+            defer { group.cancelAll() }
+            // The packets end with the module.
+            try await group.next()
+        }
+    }
+
+    /// Takes over what an earlier slow path left.
+    private func begin() async throws {
+        var reader = StructureReader(try await module.value(of: [0, 0, 0, 0], in: "generation") ?? [])
+        generation = reader.u32()
+        learned = try await readLearned(from: module)
+        for port in plan.ports {
+            let key = StructureBytes().u32(port.number).bytes
+            states[port.number] = try await module.value(of: key, in: PortState.table).flatMap { PortState(bytes: $0) }
+        }
+        await apply()
+    }
+
+    private func configure(_ config: TypedValue) async {
+        guard let reader = try? ConfigReader(config), let new = try? RouterPlan(reader) else { return }
+        let old = plan
+        plan = new
+        for port in old.ports where port.advertisements != nil {
+            let now = new.ports.first { $0.number == port.number }
+            if now?.advertisements == nil { await advertise(port, to: nil, isLast: true) }
+        }
+        let gone = Set(old.ports.map(\.number)).subtracting(new.ports.map(\.number))
+        for number in gone {
+            states[number] = nil
+            schedules[number] = nil
+            await write([UInt8](repeating: 0, count: PortState.size), to: PortState.table, at: number)
+            await forgetNeighbours(of: number)
+        }
+        await apply()
+    }
+
+    private func link(_ new: [Int: LinkedPort]) async {
+        let old = links
+        links = new
+        await updateStates()
+        for port in plan.ports {
+            guard old?[port.number]?.peer != new[port.number]?.peer else { continue }
+            // At the start of this process, the neighbours are those of before.
+            if old != nil { await forgetNeighbours(of: port.number) }
+            guard new[port.number] != nil else { continue }
+            await announce(port)
+            if let interval = port.advertisements?.interval {
+                schedules[port.number] = AdvertisementSchedule(interval: interval, at: Self.now)
+            }
+        }
+    }
+
+    private func apply() async {
+        times.reachable = UInt64(plan.reachableTime) * 1_000_000_000
+        await updateStates()
+        for port in plan.ports {
+            guard let interval = port.advertisements?.interval else {
+                schedules[port.number] = nil
+                continue
+            }
+            schedules[port.number] = AdvertisementSchedule(interval: interval, at: Self.now)
+        }
+        followKernel()
+        await updateLearned()
+        await refresh()
+    }
+
+    private func updateStates() async {
+        var isChanged = false
+        for port in plan.ports {
+            let state = PortState(port, link: links?[port.number], module: module.id)
+            guard states[port.number] != state else { continue }
+            // Until links are known, what was there is nearer to the truth.
+            if links == nil, let old = states[port.number], old.mac == state.mac, old.linkLocal == state.linkLocal,
+                port.mtu == nil
+            {
+                continue
+            }
+            states[port.number] = state
+            isChanged = true
+            await write(state.bytes, to: PortState.table, at: port.number)
+        }
+        if isChanged { await refresh() }
+    }
+
+    // MARK: Time
+
+    private func tick() async {
+        let now = Self.now
+        await updateLeases()
+        if now >= scanDue { await scanNeighbours(at: now) }
+        if now >= refreshDue {
+            refreshDue = now + 1_000_000_000
+            // So that the fast path notes which neighbours it uses.
+            await refresh()
+        }
+        for port in plan.ports {
+            guard let schedule = schedules[port.number], now >= schedule.due, links?[port.number] != nil else { continue }
+            await advertise(port, to: nil)
+            schedules[port.number]?.sent(at: now, random: .random(in: 0...1))
+        }
+    }
+
+    /// Nanoseconds of the clock that the fast path has too (`hover_now`).
+    static var now: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    // MARK: Tables
+
+    /// Makes what the fast path has cached void.
+    func refresh() async {
+        // The fast path counts too, and one number is none (NEVER_CACHED, tables.h).
+        if let value = try? await module.value(of: [0, 0, 0, 0], in: "generation") {
+            var reader = StructureReader(value)
+            generation = max(generation, reader.u32())
+        }
+        generation = generation >= .max - 1 ? 1 : generation + 1
+        await write(StructureBytes().u32(generation).bytes, to: "generation", at: 0)
+    }
+
+    func write(_ value: [UInt8], to table: String, at index: Int) async {
+        do {
+            try await module.set(value, for: StructureBytes().u32(index).bytes, in: table)
+        } catch {
+            module.logger.warning("router \(module.name): cannot set entry \(index) of table \(table): \(error)")
+        }
+    }
+
+    // MARK: Learned routes
+
+    private func updateLeases() async {
+        var isChanged = false
+        for port in plan.ports where port.hasDHCP {
+            let key = StructureBytes().u32(port.number).bytes
+            guard let value = try? await module.value(of: key, in: Lease.table) else { continue }
+            let lease = Lease(bytes: value)
+            guard leases[port.number] != lease else { continue }
+            leases[port.number] = lease
+            isChanged = true
+        }
+        if isChanged { await updateLearned() }
+    }
+
+    /// The ports with the addresses that they have at present.
+    var currentPorts: [PortPlan] {
+        plan.ports.map { port in
+            var port = port
+            if port.hasDHCP, let lease = leases[port.number] { port.addresses.append(lease.address) }
+            return port
+        }
+    }
+
+    func updateLearned() async {
+        leases = leases.filter { lease in plan.ports.contains { $0.number == lease.key && $0.hasDHCP } }
+        var wanted =
+            plan.kernelImport == nil ? [:] : KernelRouteMapper(ports: currentPorts).routes(kernelRoutes)
+        for (port, lease) in leases { wanted.merge(lease.routes(port: port)) { _, ours in ours } }
+        let changes = learned.change(to: wanted)
+        guard !changes.isEmpty else { return }
+        var failures = 0
+        for change in changes {
+            do {
+                switch change {
+                case .setPath(let index, let hop):
+                    try await module.set(hop.bytes, for: StructureBytes().u32(index).bytes, in: "learned_paths")
+                case .set(let prefix, let bytes):
+                    try await module.set(bytes, for: prefix.key, in: prefix.isIPv4 ? "learned4" : "learned6")
+                case .remove(let prefix):
+                    try await module.remove(prefix.key, from: prefix.isIPv4 ? "learned4" : "learned6")
+                }
+            } catch {
+                failures += 1
+            }
+        }
+        if failures > 0 || learned.reduced > 0 {
+            module.logger.warning(
+                "router \(module.name): \(failures) learned routes have no room, \(learned.reduced) have one next hop only")
+        }
+        await refresh()
+    }
+
+    private func followKernel() {
+        guard routeImport?.table != plan.kernelImport?.table else { return }
+        routeImport?.task.cancel()
+        routeImport = nil
+        guard let table = plan.kernelImport?.table else {
+            kernelRoutes = []
+            return
+        }
+        let logger = module.logger
+        let name = module.name
+        routeImport = (
+            table,
+            Task { [weak self] in
+                do {
+                    let (watcher, routes) = try RouteWatcher.start(table: UInt32(table))
+                    defer { watcher.stop() }
+                    for await list in routes { await self?.take(list) }
+                } catch {
+                    logger.error("router \(name): \(error); the kernel's routes are not followed")
+                }
+            }
+        )
+    }
+
+    private func take(_ routes: [KernelRoute]) async {
+        kernelRoutes = routes
+        await updateLearned()
+    }
+}
+
+/// What an earlier slow path left in the tables.
+func readLearned(from module: any RunningModule) async throws -> LearnedRoutes {
+    var routes: [IPPrefix: Route] = [:]
+    var places: [[Hop]: Int] = [:]
+    let paths = Dictionary(
+        try await module.entries(of: "learned_paths", limit: 4096).map { entry in
+            var reader = StructureReader(entry.key)
+            return (Int(reader.u32()), Hop(bytes: entry.value))
+        }, uniquingKeysWith: { one, _ in one })
+    for table in ["learned4", "learned6"] {
+        for entry in try await module.entries(of: table, limit: .max) {
+            guard let prefix = IPPrefix(key: entry.key) else { continue }
+            let route = Route(bytes: entry.value) { first, count in
+                let group = (first..<first + count).compactMap { paths[$0] }
+                guard group.count == count else { return nil }
+                places[group] = first
+                return group
+            }
+            routes[prefix] = route
+        }
+    }
+    return LearnedRoutes(routes, places: places)
+}
