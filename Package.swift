@@ -109,6 +109,7 @@ let package = Package(
             dependencies: [
                 "RESTServer", "Controller", "Dataplane", "BPF", "HoverAPI", "ModuleCompiler", "ModuleKit",
                 "CounterModule", "NullModule", "SwitchModule",
+                "CounterModule", "NullModule", "RouterModule",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -195,6 +196,7 @@ let package = Package(
             dependencies: [
                 "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "TestSupport", "TypedValue",
                 "CounterModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
+                "Netlink", "CounterModule", "NullModule", "RouterModule",
             ],
             swiftSettings: strict),
         .testTarget(

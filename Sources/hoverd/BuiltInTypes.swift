@@ -5,6 +5,7 @@ import CounterModule
 import ModuleKit
 import NullModule
 import SwitchModule
+import RouterModule
 
 extension ModuleCatalog {
     /// The module types that come with Hover.
@@ -12,5 +13,6 @@ extension ModuleCatalog {
         CounterType(),
         NullType(),
         SwitchType(),
+        RouterType(),
     ])
 }

@@ -55,6 +55,9 @@ enum Route: Sendable, Hashable {
             .bytes(mappedBytes(of: gateway)).bytes
     }
 
+    /// Whether the bytes of a `struct route` say that it has several next hops.
+    static func isOfSeveral(_ bytes: [UInt8]) -> Bool { bytes.count > 7 && bytes[7] > 1 }
+
     /// Reads `struct route`, with what a function says of several next hops.
     init?(bytes: [UInt8], paths: (_ first: Int, _ count: Int) -> [Hop]?) {
         var reader = StructureReader(bytes)

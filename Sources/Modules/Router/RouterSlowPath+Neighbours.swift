@@ -73,7 +73,7 @@ extension RouterSlowPath {
         var asked = 0
         var isChanged = false
         for table in ["neighbours4", "neighbours6"] {
-            guard let entries = try? await module.entries(of: table, limit: .max) else { continue }
+            guard let entries = try? await module.entries(of: table, limit: 1 << 22) else { continue }
             total += entries.count
             var idle: [(key: NeighbourKey, since: UInt64)] = []
             for entry in entries {
@@ -127,7 +127,7 @@ extension RouterSlowPath {
 
     func forgetNeighbours(of port: Int) async {
         for table in ["neighbours4", "neighbours6"] {
-            for entry in (try? await module.entries(of: table, limit: .max)) ?? [] {
+            for entry in (try? await module.entries(of: table, limit: 1 << 22)) ?? [] {
                 guard let key = NeighbourKey(bytes: entry.key), key.port == port else { continue }
                 await remove(key)
             }

@@ -263,23 +263,26 @@ actor RouterSlowPath {
 
 /// What an earlier slow path left in the tables.
 func readLearned(from module: any RunningModule) async throws -> LearnedRoutes {
-    var routes: [IPPrefix: Route] = [:]
-    var places: [[Hop]: Int] = [:]
-    let paths = Dictionary(
-        try await module.entries(of: "learned_paths", limit: 4096).map { entry in
-            var reader = StructureReader(entry.key)
-            return (Int(reader.u32()), Hop(bytes: entry.value))
-        }, uniquingKeysWith: { one, _ in one })
+    var entries: [(prefix: IPPrefix, value: [UInt8])] = []
     for table in ["learned4", "learned6"] {
-        for entry in try await module.entries(of: table, limit: .max) {
-            guard let prefix = IPPrefix(key: entry.key) else { continue }
-            let route = Route(bytes: entry.value) { first, count in
-                let group = (first..<first + count).compactMap { paths[$0] }
-                guard group.count == count else { return nil }
-                places[group] = first
-                return group
-            }
-            routes[prefix] = route
+        entries += try await module.entries(of: table, limit: 1 << 22).compactMap { entry in
+            IPPrefix(key: entry.key).map { ($0, entry.value) }
+        }
+    }
+    var paths: [Int: Hop] = [:]
+    if entries.contains(where: { Route.isOfSeveral($0.value) }) {
+        for (index, entry) in try await module.entries(of: "learned_paths", limit: 4096).enumerated() {
+            paths[index] = Hop(bytes: entry.value)
+        }
+    }
+    var places: [[Hop]: Int] = [:]
+    var routes: [IPPrefix: Route] = [:]
+    for entry in entries {
+        routes[entry.prefix] = Route(bytes: entry.value) { first, count in
+            let group = (first..<first + count).compactMap { paths[$0] }
+            guard group.count == count else { return nil }
+            places[group] = first
+            return group
         }
     }
     return LearnedRoutes(routes, places: places)

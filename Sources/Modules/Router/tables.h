@@ -241,7 +241,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} generation SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} generation SEC(".maps");
 
 // No generation has it.
 #define NEVER_CACHED 0xffffffff
