@@ -163,11 +163,13 @@ struct RouterConfigTests {
                 "is not a prefix"
             ),
             (
-                two + ", \"static_routes\": [{\"network\": \"10.5.0.1\", \"netmask\": \"255.255.0.0\", \"interface\": \"lan\"}]",
+                two
+                    + ", \"static_routes\": [{\"network\": \"10.5.0.1\", \"netmask\": \"255.255.0.0\", \"interface\": \"lan\"}]",
                 "/static_routes/0/network", "write 10.5.0.0"
             ),
             (
-                two + ", \"static_routes\": [{\"network\": \"10.5.0.0\", \"netmask\": \"255.255.0.0\", \"interface\": \"lam\"}]",
+                two
+                    + ", \"static_routes\": [{\"network\": \"10.5.0.0\", \"netmask\": \"255.255.0.0\", \"interface\": \"lam\"}]",
                 "/static_routes/0/interface", "did you mean 'lan'?"
             ),
             (two + ", \"route_tabel_size\": 100", "/route_tabel_size", "did you mean 'route_table_size'?"),
@@ -188,10 +190,11 @@ struct RouterConfigTests {
 
     @Test func everyKeyIsDescribed() throws {
         let description = RouterType().configDescription
-        #expect(description.keys.map(\.name) == [
-            "interfaces", "static_routes", "routes", "route_table_size", "neighbour_table_size", "icmp_error_rate",
-            "icmp_error_burst", "reachable_time", "import_kernel_routes",
-        ])
+        #expect(
+            description.keys.map(\.name) == [
+                "interfaces", "static_routes", "routes", "route_table_size", "neighbour_table_size", "icmp_error_rate",
+                "icmp_error_burst", "reachable_time", "import_kernel_routes",
+            ])
         let interface = try #require(description.keys.first?.members)
         #expect(interface.keys.map(\.name).contains("router_advertisements"))
         #expect(description.keys.allSatisfy { !$0.text.isEmpty })

@@ -51,12 +51,15 @@ struct RouterErrorTests {
         #expect(long.count == 576, "RFC 1812, 4.3.2.3")
     }
 
-    @Test(arguments: [
-        (.timeExceeded, 11, 0, 3, 0), (.noRoute, 3, 0, 1, 0), (.hostUnreachable, 3, 1, 1, 3),
-        (.protocolUnreachable, 3, 2, 4, 1), (.portUnreachable, 3, 3, 1, 4), (.tooBig, 3, 4, 2, 0),
-        (.prohibited, 3, 13, 1, 1),
-    ] as [(PacketError, UInt8, UInt8, UInt8, UInt8)])
-    func eachErrorHasItsNumbers(_ error: PacketError, _ type: UInt8, _ code: UInt8, _ type6: UInt8, _ code6: UInt8) throws {
+    @Test(
+        arguments: [
+            (.timeExceeded, 11, 0, 3, 0), (.noRoute, 3, 0, 1, 0), (.hostUnreachable, 3, 1, 1, 3),
+            (.protocolUnreachable, 3, 2, 4, 1), (.portUnreachable, 3, 3, 1, 4), (.tooBig, 3, 4, 2, 0),
+            (.prohibited, 3, 13, 1, 1),
+        ] as [(PacketError, UInt8, UInt8, UInt8, UInt8)])
+    func eachErrorHasItsNumbers(_ error: PacketError, _ type: UInt8, _ code: UInt8, _ type6: UInt8, _ code6: UInt8)
+        throws
+    {
         let bytes4 = try #require(try told(try udp4().bytes, EtherType.ipv4, error, mtu: 1280))
         let four = try #require(IPv4Packet(bytes: bytes4))
         let message = try #require(ICMPMessage(bytes: four.payload))
@@ -64,7 +67,8 @@ struct RouterErrorTests {
         #expect(message.word == (error == .tooBig ? 1280 : 0))
         let source = try address("2001:db8::9")
         let destination = try address("2001:db8:9::9")
-        let packet = IPv6Packet(nextHeader: 17, source: source, destination: destination, payload: [1, 2, 3, 4, 5, 6, 7, 8])
+        let packet = IPv6Packet(
+            nextHeader: 17, source: source, destination: destination, payload: [1, 2, 3, 4, 5, 6, 7, 8])
         let bytes6 = try #require(try told(packet.bytes, EtherType.ipv6, error, mtu: 1280))
         let six = try #require(IPv6Packet(bytes: bytes6))
         #expect(six.source == (try address("2001:db8::1")))
@@ -99,10 +103,12 @@ struct RouterErrorTests {
 
     // RFC 4443, section 2.4 (e).
     @Test func nobodyIsToldAboutTheseOfIPv6() throws {
-        func packet(_ next: UInt8, _ payload: [UInt8], from: String = "2001:db8::9", to: String = "2001:db8:9::9") throws
+        func packet(_ next: UInt8, _ payload: [UInt8], from: String = "2001:db8::9", to: String = "2001:db8:9::9")
+            throws
             -> [UInt8]
         {
-            IPv6Packet(nextHeader: next, source: try address(from), destination: try address(to), payload: payload).bytes
+            IPv6Packet(nextHeader: next, source: try address(from), destination: try address(to), payload: payload)
+                .bytes
         }
         let body: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0]
         #expect(try told(try packet(17, body), EtherType.ipv6) != nil)

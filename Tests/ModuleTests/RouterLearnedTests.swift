@@ -47,7 +47,9 @@ struct RouterLearnedTests {
         var port = PortPlan(number: 3, name: "wan")
         port.addresses = [try prefix("192.0.2.2/24"), try prefix("2001:db8::2/64")]
         let mapper = KernelRouteMapper(ports: [port])
-        func route(_ to: [UInt8], _ length: Int, _ gateway: String?, dev: String = "x", metric: UInt32 = 0, by: UInt8 = 186)
+        func route(
+            _ to: [UInt8], _ length: Int, _ gateway: String?, dev: String = "x", metric: UInt32 = 0, by: UInt8 = 186
+        )
             -> KernelRoute
         {
             KernelRoute(
@@ -64,11 +66,12 @@ struct RouterLearnedTests {
             route([224, 0, 0, 0], 4, "192.0.2.1"),
             route([UInt8](repeating: 0, count: 16), 0, "fe80::1", dev: "wan"),
         ])
-        #expect(mapped == [
-            try prefix("10.1.0.0/16"): .hops([Hop(gateway: IPAddress("192.0.2.9"), port: 3)]),
-            try prefix("10.4.0.0/16"): .hops([Hop(gateway: nil, port: 3)]),
-            try prefix("::/0"): .hops([Hop(gateway: IPAddress("fe80::1"), port: 3)]),
-        ])
+        #expect(
+            mapped == [
+                try prefix("10.1.0.0/16"): .hops([Hop(gateway: IPAddress("192.0.2.9"), port: 3)]),
+                try prefix("10.4.0.0/16"): .hops([Hop(gateway: nil, port: 3)]),
+                try prefix("::/0"): .hops([Hop(gateway: IPAddress("fe80::1"), port: 3)]),
+            ])
     }
 
     @Test func aLeaseIsAnAddressAndADefaultRoute() throws {

@@ -54,7 +54,8 @@ import TypedValue
         try await RouterRig.with("      import_kernel_routes: {table: 100}") { rig in
             #expect(try await rig.left.pings("10.0.2.2", wait: "5"))
             try await shell("ip", "-n", rig.right.namespace, "address", "add", "10.77.0.1/32", "dev", "lo")
-            try await shell("ip", "-n", rig.right.namespace, "address", "add", "2001:db8:77::1/128", "dev", "lo", "nodad")
+            try await shell(
+                "ip", "-n", rig.right.namespace, "address", "add", "2001:db8:77::1/128", "dev", "lo", "nodad")
             // The gateway is on a link of Hover's own, which the kernel here does not know.
             func route(_ verb: String, _ words: String...) async throws {
                 try await shell(["ip", "-n", rig.network.name, "route", verb] + words + ["table", "100"])
@@ -86,7 +87,9 @@ import TypedValue
                 #expect(try await left.pings("10.77.0.1", count: 5))
                 try await daemons.start()
                 try await wait(for: "the slow path") {
-                    guard case .object(let counts)? = try await daemons.client.state(of: "r")["counts"] else { return false }
+                    guard case .object(let counts)? = try await daemons.client.state(of: "r")["counts"] else {
+                        return false
+                    }
                     return counts["learned_routes"] == 1
                 }
             }

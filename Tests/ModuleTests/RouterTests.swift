@@ -107,12 +107,12 @@ import TypedValue
 
     @Test func routesThatLeadNowhere() async throws {
         let routes = """
-              routes:
-                - {prefix: 10.7.0.0/16, type: blackhole}
-                - {prefix: 10.8.0.0/16, type: unreachable}
-                - {prefix: 10.9.0.0/16, type: prohibit}
-                - {prefix: "2001:db8:9::/48", type: prohibit}
-        """
+                  routes:
+                    - {prefix: 10.7.0.0/16, type: blackhole}
+                    - {prefix: 10.8.0.0/16, type: unreachable}
+                    - {prefix: 10.9.0.0/16, type: prohibit}
+                    - {prefix: "2001:db8:9::/48", type: prohibit}
+            """
         try await RouterRig.with(routes) { rig in
             func says(_ address: String) async throws -> String {
                 try await rig.left.attempts("ping", "-c", "1", "-W", "2", address).output

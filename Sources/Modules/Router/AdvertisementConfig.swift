@@ -40,8 +40,10 @@ struct AdvertisementConfig: Sendable, Hashable {
             "dns_search", .list(of: .domain), default: [], "domains in which hosts look for short names (DNSSL)")
         self.lifetime = lifetime ?? min(3 * interval, 9000)
         if let lifetime, lifetime != 0, lifetime < interval {
-            throw config.error("lifetime", "\(lifetime) is less than the interval of \(interval): hosts would lose "
-                + "their router between two advertisements; use 0, or \(interval) to 9000")
+            throw config.error(
+                "lifetime",
+                "\(lifetime) is less than the interval of \(interval): hosts would lose "
+                    + "their router between two advertisements; use 0, or \(interval) to 9000")
         }
     }
 }

@@ -89,8 +89,10 @@ struct RouteBook {
                 place, "\(gateway.address) is at each link: write \(gateway.address)%NAME, or `interface`")
         }
         guard let number = number(of: gateway.address), let port = ports.first(where: { $0.number == number }) else {
-            throw reader.error(place, "\(gateway.address) is in no subnet of an interface: correct it, add an address of "
-                + "its subnet, or say `interface`")
+            throw reader.error(
+                place,
+                "\(gateway.address) is in no subnet of an interface: correct it, add an address of "
+                    + "its subnet, or say `interface`")
         }
         try check(gateway.address, of: prefix, port: port, reader, place)
         return number
@@ -137,8 +139,10 @@ struct RouteBook {
         _ route: Route, for prefix: IPPrefix, _ reader: ConfigReader, _ place: String
     ) throws(ConfigError) {
         if let other = places[prefix] {
-            throw reader.error(place, "there is a route to \(prefix) already (\(other)): remove one, or put all gateways "
-                + "into one `via`")
+            throw reader.error(
+                place,
+                "there is a route to \(prefix) already (\(other)): remove one, or put all gateways "
+                    + "into one `via`")
         }
         guard routes[prefix] == nil else {
             throw reader.error(place, "\(prefix) is of an interface's own address: remove the route")

@@ -90,7 +90,8 @@ struct RouterInterface {
         mac = try config.optional(
             "mac", .mac, "the port's Ethernet address; without it one is made of the module's id and the port")
         mtu = try config.optional(
-            "mtu", .integer(1280...65_535), "the most bytes of an IP packet; without it the linked interface's, or 1500")
+            "mtu", .integer(1280...65_535), "the most bytes of an IP packet; without it the linked interface's, or 1500"
+        )
         reversePath = try config.value(
             "reverse_path_filter", .choice, default: .off,
             "drops packets whose source has no route (loose), or none by this port (strict)")

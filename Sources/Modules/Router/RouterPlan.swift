@@ -53,7 +53,8 @@ struct RouterPlan: Sendable {
             let count = routes.keys.count { $0.isIPv4 == isIPv4 }
             guard count <= routeTableSize else {
                 throw reader.error(
-                    "route_table_size", "there are \(count) \(isIPv4 ? "IPv4" : "IPv6") routes, with those of the "
+                    "route_table_size",
+                    "there are \(count) \(isIPv4 ? "IPv4" : "IPv6") routes, with those of the "
                         + "addresses, and room for \(routeTableSize): raise it")
             }
         }
@@ -72,16 +73,20 @@ struct RouterPlan: Sendable {
             }
             if let other = ports.first(where: { $0.name == interface.name }) {
                 throw reader.error(
-                    place + "/name", "there is \"\(interface.name)\" twice (port \(other.number)): put all addresses "
+                    place + "/name",
+                    "there is \"\(interface.name)\" twice (port \(other.number)): put all addresses "
                         + "into `addresses` of one")
             }
             if let other = ports.first(where: { $0.number == number }) {
                 throw reader.error(
-                    place + "/port", "port \(number) is \"\(other.name)\" already: give each interface a port of its own")
+                    place + "/port",
+                    "port \(number) is \"\(other.name)\" already: give each interface a port of its own")
             }
             if let mac = interface.mac, mac.isMulticast || mac == .unknown {
-                throw reader.error(place + "/mac", "\(mac) is no station's address: the first byte must be even, as in "
-                    + "02:00:00:00:00:01")
+                throw reader.error(
+                    place + "/mac",
+                    "\(mac) is no station's address: the first byte must be even, as in "
+                        + "02:00:00:00:00:01")
             }
             ports.append(try port(number, interface, reader, place))
         }
@@ -97,7 +102,8 @@ struct RouterPlan: Sendable {
                 throw reader.error(place + "/netmask", "there is no netmask for \(ip): add it, or write `addresses`")
             }
             guard let address = IPPrefix(ip, netmask: netmask) else {
-                throw reader.error(place + "/netmask", "\(netmask) is no netmask, it has holes: use one like 255.255.255.0")
+                throw reader.error(
+                    place + "/netmask", "\(netmask) is no netmask, it has holes: use one like 255.255.255.0")
             }
             try check(address, reader, place + "/ip")
             port.addresses.append(address)
@@ -140,8 +146,10 @@ struct RouterPlan: Sendable {
             throw reader.error(place, "\(address) has all addresses in its subnet: write the subnet's prefix length")
         }
         if address.isIPv4, address.length <= 30, host == address.network || host == address.last {
-            throw reader.error(place, "\(host) is \(host == address.network ? "the network" : "the broadcast address") of "
-                + "\(address.networkPrefix), and no host's: use one in between")
+            throw reader.error(
+                place,
+                "\(host) is \(host == address.network ? "the network" : "the broadcast address") of "
+                    + "\(address.networkPrefix), and no host's: use one in between")
         }
     }
 

@@ -215,7 +215,9 @@ extension RouterSlowPath {
     ///
     /// - Parameter mac: where it is known to be; nil asks all.
     func ask(for key: NeighbourKey, at mac: MACAddress?) async {
-        guard let state = states[key.port], let port = currentPorts.first(where: { $0.number == key.port }) else { return }
+        guard let state = states[key.port], let port = currentPorts.first(where: { $0.number == key.port }) else {
+            return
+        }
         if key.address.isIPv4 {
             let own = port.addresses.first { $0.contains(key.address) } ?? port.addresses.first(where: \.isIPv4)
             let question = ARPPacket(

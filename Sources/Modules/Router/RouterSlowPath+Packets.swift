@@ -87,7 +87,8 @@ extension RouterSlowPath {
 extension [UInt8] {
     /// Whether an IP packet is from an address.
     fileprivate func hasSource(_ address: IPAddress) -> Bool {
-        address.isIPv4 ? count >= 20 && self[0] >> 4 == 4 && self[12..<16].elementsEqual(address.bytes)
+        address.isIPv4
+            ? count >= 20 && self[0] >> 4 == 4 && self[12..<16].elementsEqual(address.bytes)
             : count >= 40 && self[0] >> 4 == 6 && self[8..<24].elementsEqual(address.bytes)
     }
 }

@@ -87,8 +87,7 @@ actor RouterSlowPath {
         let old = links
         links = new
         await updateStates()
-        for port in plan.ports {
-            guard old?[port.number]?.peer != new[port.number]?.peer else { continue }
+        for port in plan.ports where old?[port.number]?.peer != new[port.number]?.peer {
             // At the start of this process, the neighbours are those of before.
             if old != nil { await forgetNeighbours(of: port.number) }
             guard new[port.number] != nil else { continue }
@@ -144,7 +143,9 @@ actor RouterSlowPath {
             await refresh()
         }
         for port in plan.ports {
-            guard let schedule = schedules[port.number], now >= schedule.due, links?[port.number] != nil else { continue }
+            guard let schedule = schedules[port.number], now >= schedule.due, links?[port.number] != nil else {
+                continue
+            }
             await advertise(port, to: nil)
             schedules[port.number]?.sent(at: now, random: .random(in: 0...1))
         }
@@ -226,7 +227,8 @@ actor RouterSlowPath {
         }
         if failures > 0 || learned.reduced > 0 {
             module.logger.warning(
-                "router \(module.name): \(failures) learned routes have no room, \(learned.reduced) have one next hop only")
+                "router \(module.name): \(failures) learned routes have no room, \(learned.reduced) have one next hop only"
+            )
         }
         await refresh()
     }

@@ -14,7 +14,9 @@ func routerState(of module: any RunningModule, limit: Int) async throws -> [Stri
         let entries = try await module.entries(of: table, limit: plan.neighbourTableSize)
         counts[table] = TypedValue(entries.count)
         for entry in entries.prefix(limit) {
-            guard let key = NeighbourKey(bytes: entry.key), let neighbour = Neighbour(bytes: entry.value) else { continue }
+            guard let key = NeighbourKey(bytes: entry.key), let neighbour = Neighbour(bytes: entry.value) else {
+                continue
+            }
             neighbours.append(show(key, neighbour, names: names, now: now))
         }
     }
@@ -89,7 +91,8 @@ private func show(_ prefix: IPPrefix, _ route: Route, source: String, names: [In
 private let dropNames = [
     "truncated", "not_ip", "tagged", "not_for_us", "multicast", "broadcast", "bad_header", "bad_checksum",
     "martian_source", "martian_destination", "land", "link_local", "source_route", "reverse_path", "ttl_exceeded",
-    "no_route", "blackhole", "unreachable", "prohibited", "neighbour_failed", "too_big", "slow_path_limit", "arp_invalid",
+    "no_route", "blackhole", "unreachable", "prohibited", "neighbour_failed", "too_big", "slow_path_limit",
+    "arp_invalid",
     "arp_not_for_us", "arp_unsolicited", "address_conflict", "nd_invalid", "nd_not_for_us", "fragment_for_us",
     "no_listener", "ignored",
 ]

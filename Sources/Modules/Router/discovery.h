@@ -59,8 +59,8 @@ static __always_inline int answer_solicitation(void *pkt, struct metadata *md, s
 	found->checksum = discovery_sum(found);
 	if (pkt_store(pkt, 0, &ethernet, sizeof(ethernet)) < 0)
 		return drop(DROP_TRUNCATED);
-	if (has_option ? pkt_store(pkt, ETH_HLEN, found, DISCOVERY_SIZE) :
-			 pkt_store(pkt, ETH_HLEN, found, DISCOVERY_SIZE_WITHOUT_OPTION))
+	if (has_option ? pkt_store(pkt, ETH_HLEN, found, DISCOVERY_SIZE)
+		       : pkt_store(pkt, ETH_HLEN, found, DISCOVERY_SIZE_WITHOUT_OPTION))
 		return drop(DROP_TRUNCATED);
 	return pkt_redirect(pkt, md, md->in_ifc);
 }

@@ -19,7 +19,8 @@ static __always_inline bool is_unroutable4(__be32 address)
 {
 	__u8 first = bpf_ntohl(address) >> 24;
 
-	return first == 0 || first == 127 || first >= 224 || (address & bpf_htonl(0xffff0000)) == bpf_htonl(0xa9fe0000);
+	return first == 0 || first == 127 || first >= 224 ||
+	       (address & bpf_htonl(0xffff0000)) == bpf_htonl(0xa9fe0000);
 }
 
 // The same of IPv6, by its first words: ff00::/8, ::/64 with all that is reserved in it, and fe80::/10.
@@ -38,7 +39,8 @@ static __always_inline struct cached4 *cached4(__be32 address)
 
 static __always_inline struct cached6 *cached6(const __be32 *address)
 {
-	__u32 index = ((address[0] ^ address[1] * 0x85ebca6b ^ address[2] * 0xc2b2ae35 ^ address[3]) * 0x9e3779b1) >> 22;
+	__u32 index =
+		((address[0] ^ address[1] * 0x85ebca6b ^ address[2] * 0xc2b2ae35 ^ address[3]) * 0x9e3779b1) >> 22;
 
 	return bpf_map_lookup_elem(&cache6, &index);
 }
@@ -51,7 +53,8 @@ static __always_inline bool is_cached4(const struct cached4 *cached, __be32 addr
 static __always_inline bool is_cached6(const struct cached6 *cached, const __be32 *address, __u32 now)
 {
 	return cached && cached->hop.generation == now && cached->address[0] == address[0] &&
-	       cached->address[1] == address[1] && cached->address[2] == address[2] && cached->address[3] == address[3];
+	       cached->address[1] == address[1] && cached->address[2] == address[2] &&
+	       cached->address[3] == address[3];
 }
 
 // Whether the segments that the device is to cut a packet into fit an MTU; false where there are none. `size` is that of
@@ -113,8 +116,8 @@ static __always_inline int forward4(void *pkt, struct metadata *md, enum reverse
 	sum = (sum >> 32) + (sum & 0xffffffff);
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum = (sum >> 16) + (sum & 0xffff);
-	if (bytes[0] != 0x45 || sum != 0xffff || length < 20 || length + ETH_HLEN > md->pktlen ||
-	    bytes[8] <= 1 || is_unroutable4(words[3]) || words[3] == words[4])
+	if (bytes[0] != 0x45 || sum != 0xffff || length < 20 || length + ETH_HLEN > md->pktlen || bytes[8] <= 1 ||
+	    is_unroutable4(words[3]) || words[3] == words[4])
 		goto other;
 	if (reverse_path) {
 		back = cached4(words[3]);

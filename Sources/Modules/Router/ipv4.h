@@ -115,8 +115,7 @@ static __always_inline bool is_for_dhcp(void *pkt, const struct ipv4 *ip, __u32 
 
 	return config && config->has_dhcp && ip->protocol == IPPROTO_UDP &&
 	       !(ip->fragment & bpf_htons(FRAGMENT_OFFSET)) &&
-	       !pkt_load(pkt, ETH_HLEN + ((ip->version_size & 0x0f) << 2) + 2, &to, sizeof(to)) &&
-	       to == bpf_htons(68);
+	       !pkt_load(pkt, ETH_HLEN + ((ip->version_size & 0x0f) << 2) + 2, &to, sizeof(to)) && to == bpf_htons(68);
 }
 
 static __always_inline int too_big4(void *pkt, struct metadata *md, const struct ipv4 *ip, __u32 mtu)

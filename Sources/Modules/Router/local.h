@@ -54,8 +54,7 @@ static __always_inline int answer_echo6(void *pkt, struct metadata *md, const st
 		return drop(DROP_TRUNCATED);
 	goes[0] = came[1];
 	goes[1] = came[0];
-	if (pkt_store(pkt, ETH_HLEN + 8, goes, sizeof(goes)) < 0 ||
-	    pkt_store(pkt, ETH_HLEN + 7, &hop_limit, 1) < 0 ||
+	if (pkt_store(pkt, ETH_HLEN + 8, goes, sizeof(goes)) < 0 || pkt_store(pkt, ETH_HLEN + 7, &hop_limit, 1) < 0 ||
 	    pkt_replace_l4(pkt, headers, headers->l4_offset, &type, 1) < 0)
 		return drop(DROP_BAD_HEADER);
 	return return_to_sender(pkt, md);

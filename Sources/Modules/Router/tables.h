@@ -335,8 +335,7 @@ static __always_inline int error(void *pkt, struct metadata *md, enum drop why, 
 	struct limits *limit = bpf_map_lookup_elem(&limits, &port);
 
 	drop(why);
-	if (!limit ||
-	    !hover_bucket_take(&limit->errors, icmp_error_rate, icmp_error_burst, 1, hover_now_coarse()))
+	if (!limit || !hover_bucket_take(&limit->errors, icmp_error_rate, icmp_error_burst, 1, hover_now_coarse()))
 		return RX_DROP;
 	return pkt_controller(pkt, md, reason);
 }
