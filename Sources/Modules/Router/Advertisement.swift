@@ -54,7 +54,8 @@ extension AdvertisedPrefix {
 /// When a port advertises (RFC 4861, sections 6.2.4 and 6.2.6); times in nanoseconds.
 struct AdvertisementSchedule: Sendable {
     private static let second: UInt64 = 1_000_000_000
-    private let most: UInt64
+    /// Seconds.
+    let interval: Int
     /// The first ones come faster, so that hosts learn soon of a router that begins.
     private var begun = 0
     private var last: UInt64?
@@ -62,7 +63,7 @@ struct AdvertisementSchedule: Sendable {
     private(set) var due: UInt64
 
     init(interval: Int, at now: UInt64) {
-        most = UInt64(interval) * Self.second
+        self.interval = interval
         due = now
     }
 
@@ -72,8 +73,8 @@ struct AdvertisementSchedule: Sendable {
     mutating func sent(at now: UInt64, random: Double) {
         last = now
         begun += 1
-        let least = Double(most) / 3
-        var pause = least + (Double(most) - least) * random
+        let most = Double(interval) * Double(Self.second)
+        var pause = most / 3 + most * 2 / 3 * random
         if begun <= 3 { pause = min(pause, Double(16 * Self.second)) }
         due = now + UInt64(pause)
     }

@@ -36,7 +36,7 @@ actor RouterSlowPath {
     func run() async throws {
         try await begin()
         defer { routeImport?.task.cancel() }
-        let packets = try await module.packets(SlowPathLimits(rate: 10_000, burst: 2000, snapLength: 2048))
+        let packets = try await module.packets(SlowPathLimits(rate: 10_000, burst: 1000, snapLength: 2048))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { for await packet in packets { await self.take(packet) } }
             group.addTask { for await config in await self.module.configurations() { await self.configure(config) } }
@@ -106,7 +106,9 @@ actor RouterSlowPath {
                 schedules[port.number] = nil
                 continue
             }
-            schedules[port.number] = AdvertisementSchedule(interval: interval, at: Self.now)
+            if schedules[port.number]?.interval != interval {
+                schedules[port.number] = AdvertisementSchedule(interval: interval, at: Self.now)
+            }
         }
         followKernel()
         await updateLearned()
