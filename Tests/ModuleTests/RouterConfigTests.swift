@@ -84,7 +84,7 @@ struct RouterConfigTests {
         guard case .object(var config) = try TypedValue(json: "{\(Self.two)}") else { return }
         config["routes"] = .array(routes)
         let setup = try RouterType().setup(ConfigReader(.object(config)))
-        #expect(setup.tables.first { $0.name == "routes4" }?.entries.count == 100_000 + 7)
+        #expect(setup.tables.first { $0.name == "routes4" }?.entries.count == 100_000 + 8)
     }
 
     @Test(

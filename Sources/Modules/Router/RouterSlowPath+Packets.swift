@@ -12,6 +12,8 @@ private enum Reason: UInt32 {
 
 extension RouterSlowPath {
     func take(_ packet: PacketIn) async {
+        await enter()
+        defer { leave() }
         if let key = packet.key {
             await resolve(packet, holdKey: key)
             return

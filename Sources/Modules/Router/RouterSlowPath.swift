@@ -27,6 +27,8 @@ actor RouterSlowPath {
     var incomplete = 0
     private var generation: UInt32 = 0
     private var routeImport: (table: Int, task: Task<Void, Never>)?
+    private var isBusy = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
 
     init(_ module: any RunningModule) async throws {
         self.module = module
@@ -66,6 +68,8 @@ actor RouterSlowPath {
     }
 
     private func configure(_ config: TypedValue) async {
+        await enter()
+        defer { leave() }
         guard let reader = try? ConfigReader(config), let new = try? RouterPlan(reader) else { return }
         let old = plan
         plan = new
@@ -84,6 +88,8 @@ actor RouterSlowPath {
     }
 
     private func link(_ new: [Int: LinkedPort]) async {
+        await enter()
+        defer { leave() }
         let old = links
         links = new
         await updateStates()
@@ -133,9 +139,27 @@ actor RouterSlowPath {
         if isChanged { await refresh() }
     }
 
+    // MARK: One thing at a time
+
+    /// Waits until nothing else is done: what is read from a table and written back must not change in between. `leave`
+    /// ends it.
+    func enter() async {
+        while isBusy {
+            await withCheckedContinuation { waiters.append($0) }
+        }
+        isBusy = true
+    }
+
+    func leave() {
+        isBusy = false
+        if !waiters.isEmpty { waiters.removeFirst().resume() }
+    }
+
     // MARK: Time
 
     private func tick() async {
+        await enter()
+        defer { leave() }
         let now = Self.now
         await updateLeases()
         if now >= scanDue { await scanNeighbours(at: now) }
@@ -260,6 +284,8 @@ actor RouterSlowPath {
     }
 
     private func take(_ routes: [KernelRoute]) async {
+        await enter()
+        defer { leave() }
         kernelRoutes = routes
         await updateLearned()
     }
