@@ -6,6 +6,10 @@ import TestSupport
 import Testing
 import TypedValue
 
+private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+private let python = root.appending(path: ".venv/bin/python")
+
 /// Routers between real hosts.
 @Suite("Router", .serialized) struct RouterTests {
     @Test func hostsReachEachOther() async throws {
@@ -238,6 +242,19 @@ import TypedValue
         }
     }
 
+    /// What another implementation reads in the answers (Tests/Packets/router.py, with scapy).
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: python.path()), "scripts/test installs .venv"))
+    func answersAreRightToOthers() async throws {
+        let advertisements =
+            ", router_advertisements: {dns_servers: [\"2001:db8::53\"], dns_search: [example.org]}"
+        try await RouterRig.with(interface: advertisements) { rig in
+            #expect(try await rig.left.pings("10.0.2.2", wait: "5"))
+            let script = root.appending(path: "Tests/Packets/router.py").path()
+            let result = try await rig.left.attempts(python.path(), script)
+            #expect(result.succeeded, "\(result.output)\(result.errors)")
+        }
+    }
+
     // examples/router/router.yaml of iovisor-ovn.
     @Test func iovisorOvnsManifestApplies() async throws {
         try await HoverDaemon.with { daemon in
@@ -247,8 +264,7 @@ import TypedValue
                 try await host.addGateways("10.0.\(number).1")
                 hosts.append(host)
             }
-            let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                .deletingLastPathComponent().appending(path: "examples/router/router.yaml").path()
+            let file = root.appending(path: "examples/router/router.yaml").path()
             #expect(try await daemon.hoverctl("apply", "-f", file).lines().last == "now at revision 1")
             for host in hosts {
                 for number in 1...3 {
