@@ -69,6 +69,7 @@ let package = Package(
             dependencies: ["Dataplane", "TypedValue", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         module("Counter"),
+        module("DHCP"),
         module("Null"),
         module("Switch"),
         module("Router", also: ["Netlink"]),
@@ -110,6 +111,7 @@ let package = Package(
                 "RESTServer", "Controller", "Dataplane", "BPF", "HoverAPI", "ModuleCompiler", "ModuleKit",
                 "CounterModule", "NullModule", "SwitchModule",
                 "CounterModule", "NullModule", "RouterModule",
+                "CounterModule", "DHCPModule", "NullModule", "SwitchModule",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -197,6 +199,7 @@ let package = Package(
                 "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "TestSupport", "TypedValue",
                 "CounterModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
                 "Netlink", "CounterModule", "NullModule", "RouterModule",
+                "CounterModule", "DHCPModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -2,6 +2,7 @@
 
 import Controller
 import CounterModule
+import DHCPModule
 import ModuleKit
 import NullModule
 import SwitchModule
@@ -11,6 +12,7 @@ extension ModuleCatalog {
     /// The module types that come with Hover.
     static let builtIn = ModuleCatalog([
         CounterType(),
+        DHCPType(),
         NullType(),
         SwitchType(),
         RouterType(),
