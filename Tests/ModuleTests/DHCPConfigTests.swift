@@ -37,7 +37,10 @@ import TypedValue
 
     @Test(arguments: [
         (#""netmask": "255.0.255.0""#, "/netmask", "it is no mask: ones, then zeros, like 255.255.255.0"),
-        (#""addr_low": "192.168.1.9""#, "/addr_low", "there is no addr_high: where does the range from 192.168.1.9 end?"),
+        (
+            #""addr_low": "192.168.1.9""#, "/addr_low",
+            "there is no addr_high: where does the range from 192.168.1.9 end?"
+        ),
         (
             #""addr_low": "192.168.1.9", "addr_high": "192.168.1.8""#, "/addr_high",
             "192.168.1.8 is before addr_low, 192.168.1.9"
@@ -92,7 +95,10 @@ import TypedValue
             #""0g" is not bytes in hexadecimal digits like 0a000001"#
         ),
         (#""server_mac": "01:00:00:00:00:01""#, "/server_mac", "01:00:00:00:00:01 cannot be the address of a station"),
-        (#""server_ip": "192.168.1.255""#, "/server_ip", "192.168.1.255 cannot be the address of a host in 192.168.1.0/24"),
+        (
+            #""server_ip": "192.168.1.255""#, "/server_ip",
+            "192.168.1.255 cannot be the address of a host in 192.168.1.0/24"
+        ),
         (
             #""subnets": [{"network": "192.168.0.0/16"}]"#, "/subnets/0/network",
             "192.168.0.0/16 overlaps 192.168.1.0/24"

@@ -39,18 +39,20 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         rig.now += 250
         #expect(rig.server.advance(to: rig.now).reply?.message.yourAddress.description == "192.168.1.101")
         // Nobody is offered it until the quarantine is over.
-        let wish = try rig.actions(of: {
-            var message = DHCPRig.message(.discover, from: 2)
-            message.options.set(.requestedAddress, try address("192.168.1.100"))
-            return message
-        }())
+        let wish = try rig.actions(
+            of: {
+                var message = DHCPRig.message(.discover, from: 2)
+                message.options.set(.requestedAddress, try address("192.168.1.100"))
+                return message
+            }())
         #expect(wish == [.probe(try address("192.168.1.102"), port: 1)])
         rig.now += 600_000
-        let later = try rig.actions(of: {
-            var message = DHCPRig.message(.discover, from: 3)
-            message.options.set(.requestedAddress, try address("192.168.1.100"))
-            return message
-        }())
+        let later = try rig.actions(
+            of: {
+                var message = DHCPRig.message(.discover, from: 3)
+                message.options.set(.requestedAddress, try address("192.168.1.100"))
+                return message
+            }())
         #expect(later == [.probe(try address("192.168.1.100"), port: 1)])
     }
 

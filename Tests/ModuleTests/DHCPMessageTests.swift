@@ -120,17 +120,18 @@ private func message(file: [UInt8] = [], serverName: [UInt8] = [], options: [UIn
         #expect(read.options.codes == [.messageType, .dns, .leaseTime])
     }
 
-    @Test(arguments: [
-        ([], DHCPMessageError.tooShort(0)),
-        ([UInt8](repeating: 1, count: 239), .tooShort(239)),
-        ([3] + message(options: [255]).dropFirst(), .unknownOperation(3)),
-        ([1, 1, 17] + message(options: [255]).dropFirst(3), .hardwareAddressTooLong(17)),
-        (Array(message(options: []).dropLast()) + [98], .noCookie),
-        (message(options: [53]), .truncatedOption(53)),
-        (message(options: [53, 2, 1]), .truncatedOption(53)),
-        (message(options: [12, 255, 1, 2, 255]), .truncatedOption(12)),
-        (message(file: [12, 200], options: [52, 1, 1, 255]), .truncatedOption(12)),
-    ] as [([UInt8], DHCPMessageError)])
+    @Test(
+        arguments: [
+            ([], DHCPMessageError.tooShort(0)),
+            ([UInt8](repeating: 1, count: 239), .tooShort(239)),
+            ([3] + message(options: [255]).dropFirst(), .unknownOperation(3)),
+            ([1, 1, 17] + message(options: [255]).dropFirst(3), .hardwareAddressTooLong(17)),
+            (Array(message(options: []).dropLast()) + [98], .noCookie),
+            (message(options: [53]), .truncatedOption(53)),
+            (message(options: [53, 2, 1]), .truncatedOption(53)),
+            (message(options: [12, 255, 1, 2, 255]), .truncatedOption(12)),
+            (message(file: [12, 200], options: [52, 1, 1, 255]), .truncatedOption(12)),
+        ] as [([UInt8], DHCPMessageError)])
     func refusesWhatIsNone(_ bytes: [UInt8], _ expected: DHCPMessageError) {
         #expect(throws: expected) { try DHCPMessage(bytes) }
     }
@@ -166,7 +167,9 @@ private func message(file: [UInt8] = [], serverName: [UInt8] = [], options: [UIn
         #expect(DNSName.list(compressed) == names)
         #expect(DNSName.list(names.flatMap(\.bytes)) == names)
         // Pointers to themselves, to each other, ahead, and behind the end.
-        for hostile: [UInt8] in [[0xc0, 0], [1, 0x61, 0xc0, 0], [0xc0, 2, 0xc0, 0], [0xc0, 9], [63, 1], [0xc0], [0x80, 0]] {
+        for hostile: [UInt8] in [
+            [0xc0, 0], [1, 0x61, 0xc0, 0], [0xc0, 2, 0xc0, 0], [0xc0, 9], [63, 1], [0xc0], [0x80, 0],
+        ] {
             #expect(DNSName.list(hostile).isEmpty)
         }
     }
@@ -180,7 +183,8 @@ private func message(file: [UInt8] = [], serverName: [UInt8] = [], options: [UIn
     @Test func standsAnyBytes() throws {
         var random = SystemRandomNumberGenerator()
         for round in 0..<20_000 {
-            var bytes = message(options: (0..<Int.random(in: 0...80)).map { _ in UInt8.random(in: 0...255, using: &random) })
+            var bytes = message(
+                options: (0..<Int.random(in: 0...80)).map { _ in UInt8.random(in: 0...255, using: &random) })
             if round % 3 == 0 {
                 // Few codes, so that options come again, and overload is met.
                 bytes += [52, 1, 3] + (0..<40).map { _ in UInt8.random(in: 50...62, using: &random) }
@@ -210,10 +214,12 @@ private func message(file: [UInt8] = [], serverName: [UInt8] = [], options: [UIn
         #expect(read.requested == [.dns, .domainSearch])
     }
 
-    @Test(arguments: [
-        ([], DHCPv6MessageError.tooShort(0)), ([11, 0, 0], .tooShort(3)), ([14, 0, 0, 1], .unknownKind(14)),
-        ([12, 0, 0, 1], .relayed), ([11, 0, 0, 1, 0], .truncatedOption), ([11, 0, 0, 1, 0, 1, 0, 2, 1], .truncatedOption),
-    ] as [([UInt8], DHCPv6MessageError)])
+    @Test(
+        arguments: [
+            ([], DHCPv6MessageError.tooShort(0)), ([11, 0, 0], .tooShort(3)), ([14, 0, 0, 1], .unknownKind(14)),
+            ([12, 0, 0, 1], .relayed), ([11, 0, 0, 1, 0], .truncatedOption),
+            ([11, 0, 0, 1, 0, 1, 0, 2, 1], .truncatedOption),
+        ] as [([UInt8], DHCPv6MessageError)])
     func refusesWhatIsNone(_ bytes: [UInt8], _ expected: DHCPv6MessageError) {
         #expect(throws: expected) { try DHCPv6Message(bytes) }
     }

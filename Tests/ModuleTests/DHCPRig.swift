@@ -18,7 +18,8 @@ struct DHCPRig {
 
     /// - Parameter more: keys besides the address, as JSON.
     init(
-        _ more: String = #""addr_low": "192.168.1.100", "addr_high": "192.168.1.103""#, netmask: String = "255.255.255.0",
+        _ more: String = #""addr_low": "192.168.1.100", "addr_high": "192.168.1.103""#,
+        netmask: String = "255.255.255.0",
         conflictWait: Int = 0
     ) throws {
         let config = try Self.config(more, netmask: netmask, conflictWait: conflictWait)

@@ -19,7 +19,9 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             "options": [{"code": 150, "addresses": "192.168.1.3"}, {"code": 252, "text": "http://w", "always": true}]
             """#)
         let offer = try #require(
-            try rig.answer(.discover, from: 1) { $0.options[.parameterRequestList] = [3, 1, 6, 15, 26, 42, 119, 121, 150] })
+            try rig.answer(.discover, from: 1) {
+                $0.options[.parameterRequestList] = [3, 1, 6, 15, 26, 42, 119, 121, 150]
+            })
         #expect(offer.kind == .offer)
         #expect(offer.operation == .reply)
         #expect(offer.transaction == 0x100)
@@ -76,11 +78,17 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
 
     @Test func whoAsksForAFreeAddressGetsIt() throws {
         var rig = try DHCPRig()
-        let offer = try rig.answer(.discover, from: 1) { $0.options.set(.requestedAddress, try address("192.168.1.102")) }
+        let offer = try rig.answer(.discover, from: 1) {
+            $0.options.set(.requestedAddress, try address("192.168.1.102"))
+        }
         #expect(offer?.yourAddress == (try address("192.168.1.102")))
-        let other = try rig.answer(.discover, from: 2) { $0.options.set(.requestedAddress, try address("192.168.1.102")) }
+        let other = try rig.answer(.discover, from: 2) {
+            $0.options.set(.requestedAddress, try address("192.168.1.102"))
+        }
         #expect(other?.yourAddress == (try address("192.168.1.100")))
-        let outside = try rig.answer(.discover, from: 3) { $0.options.set(.requestedAddress, try address("192.168.1.7")) }
+        let outside = try rig.answer(.discover, from: 3) {
+            $0.options.set(.requestedAddress, try address("192.168.1.7"))
+        }
         #expect(outside?.yourAddress == (try address("192.168.1.101")))
     }
 

@@ -74,7 +74,9 @@ public struct DHCPOptions: Sendable, Hashable {
             let code = DHCPOption(rawValue: first)
             if code == .pad { continue }
             if code == .end { return }
-            guard let length = rest.popFirst().map(Int.init), length <= rest.count else { throw .truncatedOption(first) }
+            guard let length = rest.popFirst().map(Int.init), length <= rest.count else {
+                throw .truncatedOption(first)
+            }
             if values[code] == nil {
                 codes.append(code)
             }

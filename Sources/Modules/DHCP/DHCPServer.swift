@@ -191,7 +191,9 @@ extension DHCPServer {
     ) -> [Action] {
         let message = request.message
         guard tries < Self.mostTries else { return [] }
-        let reserved = reservation(for: message, in: subnet).flatMap { isUsable($0, client, at: now) ? $0.address : nil }
+        let reserved = reservation(for: message, in: subnet).flatMap {
+            isUsable($0, client, at: now) ? $0.address : nil
+        }
         let requested = message.options.address(.requestedAddress)
         guard
             let address = reserved ?? leases.choose(for: client, in: subnet, requested: requested, at: now)

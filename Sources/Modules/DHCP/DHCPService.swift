@@ -48,6 +48,9 @@ actor DHCPService {
             known.append(lease)
         }
         server = DHCPServer(config, known: known)
+        for case .forget(let address) in server.configure(config) {
+            try await module.forget(LeaseRecord.key(address))
+        }
         stateless = config.ipv6.map { StatelessServer(config: $0, mac: config.mac) }
     }
 
@@ -84,6 +87,7 @@ actor DHCPService {
     private func configure(_ configuration: TypedValue) async {
         do {
             let config = try ServerConfig(ConfigReader(configuration))
+            guard config != server.config else { return }
             stateless = config.ipv6.map { StatelessServer(config: $0, mac: config.mac) }
             await perform(server.configure(config))
         } catch {

@@ -23,7 +23,8 @@ public struct DHCPType: ModuleType {
             constants: [
                 "server_mac": .string(config.mac.description),
                 "server_ipv6": .string(IPAddress.linkLocal(of: config.mac).description),
-                "has_ipv6": .bool(config.ipv6 != nil), "rate": TypedValue(config.rate), "burst": TypedValue(config.rate),
+                "has_ipv6": .bool(config.ipv6 != nil), "rate": TypedValue(config.rate),
+                "burst": TypedValue(config.rate),
             ],
             tables: [
                 ConfiguredTable(

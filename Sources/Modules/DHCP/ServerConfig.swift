@@ -40,7 +40,8 @@ struct ServerConfig: Sendable, Hashable {
             "whether there is no other DHCP server: then clients that this one does not know get an answer too")
         conflictWait = try config.value(
             "conflict_wait", .integer(0...2000), default: 250,
-            "how many milliseconds the server waits for a host that has an address already, before it offers it; 0: it does not ask")
+            "how many milliseconds the server waits for a host that has an address already, before it offers it; 0: it does not ask"
+        )
         quarantine = try config.value(
             "quarantine", .integer(1...86_400), default: 600,
             "how many seconds an address that somebody else has is not given away")

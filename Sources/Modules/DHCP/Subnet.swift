@@ -136,7 +136,9 @@ struct SubnetKeys {
 
     private func allRanges() throws(ConfigError) -> [AddressRange] {
         guard let low, let high else {
-            if let low { throw config.error("addr_low", "there is no addr_high: where does the range from \(low) end?") }
+            if let low {
+                throw config.error("addr_low", "there is no addr_high: where does the range from \(low) end?")
+            }
             if let high {
                 throw config.error("addr_high", "there is no addr_low: where does the range to \(high) begin?")
             }

@@ -60,7 +60,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, PORTS * reason_kinds);
+	__uint(max_entries, PORTS *reason_kinds);
 	__type(key, __u32);
 	__type(value, struct hover_bucket);
 } limits SEC(".maps");
