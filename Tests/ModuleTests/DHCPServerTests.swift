@@ -180,13 +180,16 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(try rig.lease(2) == "192.168.1.101")
         #expect(try rig.lease(3) == nil)
         #expect(try rig.lease(1) == "192.168.1.100")
+        #expect(rig.server.leases[try address("192.168.1.100")]?.hostname == "printer.home")
         let named = try rig.answer(.discover, from: 1) { $0.options[.parameterRequestList] = [12] }
         #expect(named?.options.text(.hostname) == "printer")
+        // A station that starts another system, which has an identifier.
+        let other = try rig.answer(.discover, from: 1) { $0.options[.clientIdentifier] = [0, 7, 7] }
+        #expect(other?.yourAddress == (try address("192.168.1.100")))
         let byBytes = try rig.answer(.discover, from: 4) { $0.options[.clientIdentifier] = [255, 0, 1] }
         #expect(byBytes?.yourAddress == (try address("192.168.1.7")))
         let byText = try rig.answer(.discover, from: 5) { $0.options[.clientIdentifier] = Array("name".utf8) }
         #expect(byText?.yourAddress == (try address("192.168.1.8")))
-        #expect(rig.server.leases[try address("192.168.1.100")]?.hostname == "printer.home")
     }
 
     @Test func clientsMayAskForLessTime() throws {
@@ -233,5 +236,71 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(rig.kept.keys.map(\.description) == ["192.168.1.101"])
         #expect(try rig.lease(2) == "192.168.1.101")
         #expect(try rig.lease(1) == "192.168.1.102")
+    }
+
+    /// A client whose address is reserved for another one gets one other address, not another with each message.
+    @Test func aClientThatLosesItsAddressGetsOneOther() throws {
+        var rig = try DHCPRig()
+        #expect(try rig.lease(1) == "192.168.1.100")
+        _ = rig.server.configure(
+            try DHCPRig.config(
+                #"""
+                "ranges": "192.168.1.100-192.168.1.103",
+                "reservations": [{"mac": "02:00:00:00:00:09", "address": "192.168.1.100"}]
+                """#))
+        let renewal = try rig.answer(.request, from: 1) { $0.clientAddress = try address("192.168.1.100") }
+        #expect(renewal?.kind == .nak)
+        for _ in 0..<10 {
+            #expect(try rig.answer(.discover, from: 1)?.yourAddress.description == "192.168.1.101")
+        }
+        #expect(try rig.lease(1) == "192.168.1.101")
+        #expect(rig.kept.count == 1)
+        #expect(try rig.lease(9) == "192.168.1.100")
+    }
+
+    /// Whatever clients say, in whatever order: no address has two clients, none is given away that must not be, and
+    /// what is acknowledged is on the disk.
+    @Test func holdsWhateverClientsSay() throws {
+        var random = SystemRandomNumberGenerator()
+        var rig = try DHCPRig(
+            #"""
+            "ranges": "192.168.1.100-192.168.1.105", "excluded": "192.168.1.103", "lease_time": 60,
+            "authoritative": \#(Bool.random()), "reservations": [{"mac": "02:00:00:00:00:01", "address": "192.168.1.105"}]
+            """#, conflictWait: 20)
+        let servers = try ["192.168.1.250", "192.168.1.7"].map { try address($0).bytes }
+        for _ in 0..<20_000 {
+            var message = DHCPRig.message(
+                try #require(DHCPMessage.Kind.allCases.randomElement()), from: UInt8.random(in: 1...9))
+            if Bool.random() { message.options[.server] = servers.randomElement(using: &random) }
+            let asked = IPAddress(ipv4: 0xc0a8_0163 + UInt32.random(in: 0...8))
+            if Bool.random() { message.options.set(.requestedAddress, asked) }
+            if Bool.random() { message.clientAddress = asked }
+            if Int.random(in: 0..<9) == 0 { message.options[.clientIdentifier] = [0, UInt8.random(in: 0...3)] }
+            var actions = try rig.actions(of: message)
+            check(actions, rig)
+            rig.now += Int.random(in: 0...2000)
+            if case .probe(let address, _)? = actions.last, Int.random(in: 0..<4) == 0 {
+                actions = rig.server.heard(.broadcast, at: address, now: rig.now)
+                rig.note(actions)
+            }
+            check(rig.server.advance(to: rig.now), rig)
+        }
+        #expect(rig.server.leases.all.count <= 6)
+        #expect(rig.server.counts[.ack, default: 0] > 100)
+    }
+
+    private func check(_ actions: [DHCPServer.Action], _ rig: DHCPRig) {
+        guard let reply = actions.reply, reply.message.kind == .ack, !reply.message.yourAddress.isUnspecified else {
+            return
+        }
+        let given = reply.message.yourAddress
+        let client = ClientKey(reply.message)
+        #expect(rig.kept[given]?.client == client)
+        #expect(rig.kept[given]?.state == .bound)
+        #expect((0xc0a8_0164...0xc0a8_0169).contains(given.ipv4Number ?? 0) && given.description != "192.168.1.103")
+        #expect(given.description != "192.168.1.105" || reply.message.mac?.bytes.last == 1)
+        // Nobody else holds it, and the client holds no other.
+        let held = rig.server.leases.all.filter { $0.client == client && $0.state == .bound && $0.isLive(at: rig.now) }
+        #expect(held.map(\.address) == [given])
     }
 }

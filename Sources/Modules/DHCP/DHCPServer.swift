@@ -178,9 +178,11 @@ struct DHCPServer: Sendable {
         return leases.canHave(address, client, in: subnet, at: now)
     }
 
-    /// Whether nobody else has an address that is reserved for a client.
+    /// Whether nobody else has an address that is reserved for a client. A station may have several identifiers, one in
+    /// each of its systems.
     private func isUsable(_ reservation: Reservation, _ client: ClientKey, at now: Int) -> Bool {
-        leases.isFree(reservation.address, at: now) || leases[reservation.address]?.client == client
+        guard let lease = leases[reservation.address], lease.isLive(at: now) else { return true }
+        return lease.client == client || lease.hardware == reservation.client.bytes
     }
 }
 
@@ -268,14 +270,15 @@ extension DHCPServer {
         guard subnet.network.contains(address) else {
             return refuse(request, in: subnet, "\(address) is not of this network, \(subnet.network)")
         }
-        let known = leases.lease(of: client, in: subnet)
-        let isKnown = known?.state == .bound || known?.state == .released
+        let known = leases.leases(of: client, in: subnet).filter { $0.state != .offered }
+        let isKnown = !known.isEmpty
         guard isKnown || config.isAuthoritative || reservation(for: message, in: subnet) != nil else {
             // Another server may know it; but nobody goes on with an address that this one has given away.
             let isTaken = leases[address].map { $0.isLive(at: now) && $0.state == .bound } ?? false
             return isTaken ? refuse(request, in: subnet, "\(address) is another client's") : ignore(.unknownClient)
         }
-        guard !isKnown || known?.address == address || reservation(for: message, in: subnet)?.address == address,
+        let isReserved = reservation(for: message, in: subnet)?.address == address
+        guard !isKnown || isReserved || known.contains(where: { $0.address == address }),
             canHave(address, message, client, in: subnet, at: now)
         else { return refuse(request, in: subnet, "\(address) is not this client's") }
         return grant(address, to: request, client, in: subnet, now: now)
@@ -286,22 +289,20 @@ extension DHCPServer {
     ) -> [Action] {
         let message = request.message
         let duration = duration(request, subnet)
-        let old = leases.lease(of: client, in: subnet)
+        let old = leases.leases(of: client, in: subnet).map(\.address).filter { $0 != address }
         let lease = Lease(
             address: address, state: .bound, client: client,
             hardware: [message.hardwareType] + message.hardwareAddress,
             hostname: (reservation(for: message, in: subnet)?.hostname ?? hostname(of: message))?.description,
             duration: duration, end: now + duration * 1000)
         probes[address] = nil
-        var actions: [Action] = []
-        if let old, old.address != address {
-            probes[old.address] = nil
-            leases.remove(old.address)
-            actions.append(.forget(old.address))
+        for address in old {
+            probes[address] = nil
+            leases.remove(address)
         }
         leases.set(lease)
         count(.ack)
-        return actions + [
+        return old.map { .forget($0) } + [
             .keep(lease), .send(reply(.ack, to: request, in: subnet, address: address, duration: duration)),
         ]
     }
@@ -313,7 +314,7 @@ extension DHCPServer {
 
     /// The client takes another server's offer: ours is free again.
     private mutating func withdraw(_ client: ClientKey, in subnet: Subnet, now: Int) -> [Action] {
-        if let lease = leases.lease(of: client, in: subnet), lease.state == .offered {
+        for lease in leases.leases(of: client, in: subnet) where lease.state == .offered {
             probes[lease.address] = nil
             leases.end(lease.address, as: .offered, at: now)
         }

@@ -20,7 +20,7 @@ struct LeaseDatabase: Sendable {
     }
 
     private var leases: [IPAddress: Lease] = [:]
-    /// A client may have an address in each network.
+    /// The addresses that a client has or had.
     private var addresses: [ClientKey: [IPAddress]] = [:]
     private var pools: [IPPrefix: Pool] = [:]
     private var reserved: [IPAddress: Reservation] = [:]
@@ -44,9 +44,10 @@ struct LeaseDatabase: Sendable {
 
     var all: [Lease] { leases.values.sorted { $0.address < $1.address } }
 
-    /// The lease of a client in a network, though it may have ended.
-    func lease(of client: ClientKey, in subnet: Subnet) -> Lease? {
-        addresses[client]?.first(where: subnet.network.contains).flatMap { leases[$0] }
+    /// The leases of a client in a network, those that have ended too. There are several for a moment only, when it is
+    /// to get another address.
+    func leases(of client: ClientKey, in subnet: Subnet) -> [Lease] {
+        (addresses[client] ?? []).filter(subnet.network.contains).compactMap { leases[$0] }
     }
 
     /// Whether nobody has an address.
@@ -65,7 +66,7 @@ struct LeaseDatabase: Sendable {
     mutating func choose(
         for client: ClientKey, in subnet: Subnet, requested: IPAddress?, at now: Int
     ) -> IPAddress? {
-        let wanted = [lease(of: client, in: subnet)?.address, requested].compactMap { $0 }
+        let wanted = leases(of: client, in: subnet).map(\.address) + (requested.map { [$0] } ?? [])
         if let address = wanted.first(where: { canHave($0, client, in: subnet, at: now) }) {
             return address
         }

@@ -62,6 +62,9 @@ struct ServerConfig: Sendable, Hashable {
         guard subnets[0].hasHost(server), !server.isLoopback, !server.isMulticast, !server.isUnspecified else {
             throw config.error("server_ip", "\(server) cannot be the address of a host in \(network.networkPrefix)")
         }
+        guard others.count <= Self.mostSubnets else {
+            throw config.error("subnets", "there are \(others.count), and there can be \(Self.mostSubnets)")
+        }
         for (index, other) in others.enumerated() {
             let subnet = try other.keys.subnet(other.network, server: server)
             if let overlapped = subnets.first(where: { $0.network.overlaps(subnet.network) }) {
@@ -92,7 +95,15 @@ struct ServerConfig: Sendable, Hashable {
         return prefix
     }
 
+    /// So that work for each packet has bounds.
+    private static let mostSubnets = 64
+    private static let mostReservations = 4096
+
     private func checkReservations(_ config: ConfigReader) throws(ConfigError) {
+        guard reservations.count <= Self.mostReservations else {
+            throw config.error(
+                "reservations", "there are \(reservations.count), and there can be \(Self.mostReservations)")
+        }
         var clients: [ClientKey: IPAddress] = [:]
         var owners: Set<IPAddress> = []
         for (index, reservation) in reservations.enumerated() {

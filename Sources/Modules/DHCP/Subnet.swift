@@ -113,8 +113,23 @@ struct SubnetKeys {
         return DHCPRoute(prefix, via: router)
     }
 
+    /// So that work for each packet has bounds.
+    private static let mostElements = 64
+
+    private func checkCounts() throws(ConfigError) {
+        let counts = [
+            ("ranges", ranges.count), ("excluded", excluded.count), ("router", routers.count), ("dns", dns.count),
+            ("domain_search", domainSearch.count), ("ntp", ntp.count), ("routes", routes.count),
+            ("options", options.count),
+        ]
+        for (key, count) in counts where count > Self.mostElements {
+            throw config.error(key, "there are \(count), and there can be \(Self.mostElements)")
+        }
+    }
+
     /// What the keys mean for a network, if that can be.
     func subnet(_ network: IPPrefix, server: IPAddress) throws(ConfigError) -> Subnet {
+        try checkCounts()
         let own = ([server] + routers).compactMap { AddressRange($0, $0) }
         let subnet = Subnet(
             network: network.networkPrefix, server: server, ranges: try allRanges(), excluded: excluded + own,
