@@ -73,6 +73,8 @@ let package = Package(
         module("Null"),
         module("Switch"),
         module("Router", also: ["Netlink"]),
+        module("NAT"),
+        module("OneToOneNAT"),
         .target(
             name: "Controller",
             dependencies: [
