@@ -114,6 +114,7 @@ let package = Package(
                 "CounterModule", "NullModule", "SwitchModule",
                 "CounterModule", "NullModule", "RouterModule",
                 "CounterModule", "DHCPModule", "NullModule", "SwitchModule",
+                "CounterModule", "NATModule", "NullModule", "OneToOneNATModule",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -202,6 +203,7 @@ let package = Package(
                 "CounterModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
                 "Netlink", "CounterModule", "NullModule", "RouterModule",
                 "CounterModule", "DHCPModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
+                "CounterModule", "NATModule", "NullModule", "OneToOneNATModule",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -4,9 +4,11 @@ import Controller
 import CounterModule
 import DHCPModule
 import ModuleKit
+import NATModule
 import NullModule
 import SwitchModule
 import RouterModule
+import OneToOneNATModule
 
 extension ModuleCatalog {
     /// The module types that come with Hover.
@@ -16,5 +18,7 @@ extension ModuleCatalog {
         NullType(),
         SwitchType(),
         RouterType(),
+        NATType(),
+        OneToOneNATType(),
     ])
 }

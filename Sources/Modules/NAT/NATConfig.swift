@@ -71,7 +71,6 @@ struct NATConfig {
     var unmatched: Unmatched
     var isLoose: Bool
     var sessions: Int
-    var clients: Int
     var sessionsPerClient: Int
     var timeouts: NATTimeouts
 
@@ -114,9 +113,7 @@ struct NATConfig {
             "whether TCP connections are taken up in mid-stream, as after a loss of all sessions")
         sessions = try config.value(
             "sessions", .integer(64...4_000_000), default: 65_536,
-            "the most sessions; more are dropped. Each takes 0.4 KB")
-        clients = try config.value(
-            "clients", .integer(64...1_000_000), default: 16_384, "the most clients that are counted")
+            "the most sessions, for 0.5 KB each; what would begin more is dropped. Fixed when the module is made")
         sessionsPerClient = try config.value(
             "sessions_per_client", .integer(0...4_000_000), default: 0, "the most sessions of a client; 0: no limit")
         let timeouts = try config.optional(

@@ -41,8 +41,8 @@ func endText(_ address: UInt32, _ port: UInt16) -> TypedValue {
 extension NATType {
     /// `enum reason`, in its order.
     static let reasons = [
-        "malformed", "no_public_address", "no_port", "sessions_full", "client_limit", "clients_full", "unmatched",
-        "not_ours", "filtered", "no_connection", "icmp_unrelated", "fragment_unknown", "busy", "failed",
+        "malformed", "no_public_address", "no_port", "sessions_full", "client_limit", "unmatched", "not_ours",
+        "filtered", "no_connection", "icmp_unrelated", "fragment_unknown", "busy", "failed",
     ]
     /// `enum session_state`, in its order.
     private static let states = ["new", "established", "closing", "reset"]

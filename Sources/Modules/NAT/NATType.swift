@@ -17,10 +17,8 @@ public struct NATType: ModuleType {
         let config = try NATConfig(config)
         return ModuleSetup(
             sizes: [
-                // A session has an entry for each direction.
-                "sessions": 2 * config.sessions,
-                "mappings": config.mappings,
-                "clients": config.clients,
+                // A session has an entry for each direction, as has a mapping, and each client has a session.
+                "sessions": 2 * config.sessions, "mappings": 2 * config.sessions, "clients": config.sessions,
             ],
             tables: [config.addressTable, config.poolTable, config.forwardTable]
                 + [config.clientTable, config.settingsTable],
@@ -29,12 +27,6 @@ public struct NATType: ModuleType {
 }
 
 extension NATConfig {
-    /// The most entries of `mappings`: two for each inside port, and in the mean one for each remote address.
-    fileprivate var mappings: Int {
-        guard mapping == .endpointIndependent else { return 1 }
-        return filtering == .addressDependent ? 3 * sessions : 2 * sessions
-    }
-
     /// `struct settings`.
     fileprivate var settingsTable: ConfiguredTable {
         let flags = [unmatched == .pass, keepsPorts, keepsParity, isLoose, !forwards.isEmpty]

@@ -41,18 +41,18 @@ struct shared {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 3 * 65536);
+	__uint(max_entries, 2 * 65536);
 	__type(key, struct shared_key);
 	__type(value, struct shared);
 } mappings SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 65536);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct shared_key);
 	__type(value, struct shared);
-} clients SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} clients SEC(".maps");
 
 // Each failed try is another CPU that counted meanwhile.
 #define SHARED_TRIES 32

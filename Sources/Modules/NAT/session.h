@@ -63,7 +63,7 @@ enum session_state {
 // What both directions have in common.
 struct session_slot {
 	// When the timer is to look, by hover_now; 0: the slot is free, or its session is not whole yet.
-	__u64 due;
+	__u64 due __attribute__((btf_decl_tag("hover:used")));
 	// When the timer last saw that a packet had come.
 	__u64 seen;
 	__u64 began;
@@ -100,7 +100,7 @@ struct {
 	__uint(max_entries, 2 * 65536);
 	__type(key, __u32);
 	__type(value, struct session_slot);
-} sessions_slots SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} sessions_slots SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);

@@ -177,10 +177,7 @@ static __always_inline int count_client(struct work *work, const struct settings
 	work->slot.counted = !error;
 	if (error == -EDQUOT)
 		return client_limit;
-	if (error == -EBUSY)
-		return busy;
-	// Without a limit it is only for the display.
-	return error && here->sessions_per_client ? clients_full : 0;
+	return error ? reason_of(error) : 0;
 }
 
 // Notes the remote end as one that the inside has spoken with.

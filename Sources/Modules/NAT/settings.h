@@ -85,8 +85,6 @@ enum reason {
 	sessions_full,
 	// The client has all the sessions that it may have.
 	client_limit,
-	// The table of clients is full.
-	clients_full,
 	// From outside, and no session, forward or mapping is for it; from inside to a public address without a forward.
 	unmatched,
 	// From outside to an address that is neither the router's nor translated.
