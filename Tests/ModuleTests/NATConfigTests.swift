@@ -64,10 +64,16 @@ import TypedValue
                 [["protocol": "tcp", "external_port": "1-9", "internal_ip": "10.0.0.1", "internal_port": 65_530]],
                 "/forwards/0/internal_port", "do not end by 65535"
             ),
-            ([["protocol": "tcp", "internal_ip": "10.0.0.1", "internal_port": 1]], "/forwards/0/internal_port", "set that too"),
+            (
+                [["protocol": "tcp", "internal_ip": "10.0.0.1", "internal_port": 1]], "/forwards/0/internal_port",
+                "set that too"
+            ),
             ([["internal_ip": "2001:db8::1"]], "/forwards/0/internal_ip", "is not an IPv4 address"),
             ([["internal_ip": "224.0.0.1"]], "/forwards/0/internal_ip", "no address of a host"),
-            ([["protocol": "tcp", "external_port": "9-8", "internal_ip": "10.0.0.1"]], "/forwards/0/external_port", "9-8"),
+            (
+                [["protocol": "tcp", "external_port": "9-8", "internal_ip": "10.0.0.1"]], "/forwards/0/external_port",
+                "9-8"
+            ),
             (
                 [
                     ["protocol": "tcp", "external_port": "80-90", "internal_ip": "10.0.0.1"],
@@ -150,7 +156,10 @@ import TypedValue
     @Test(
         arguments: [
             (["nat_entries": [["internal_ip": "10.0.0.1"]]], "/nat_entries/0/external_ip", ""),
-            (["nat_entries": [["internal_ip": "fd00::1", "external_ip": "10.0.0.1"]]], "/nat_entries/0/internal_ip", "IPv4"),
+            (
+                ["nat_entries": [["internal_ip": "fd00::1", "external_ip": "10.0.0.1"]]], "/nat_entries/0/internal_ip",
+                "IPv4"
+            ),
             (
                 [
                     "nat_entries": [
@@ -165,10 +174,22 @@ import TypedValue
                     "prefixes": [["internal": "10.0.0.0/24", "external": "198.18.0.0/24"]],
                 ], "/nat_entries/0/internal_ip", "prefixes/0/internal already"
             ),
-            (["prefixes": [["internal": "10.0.0.0/24", "external": "192.0.2.0/25"]]], "/prefixes/0/external", "equally long"),
-            (["prefixes": [["internal": "10.0.0.0/24", "external": "2001:db8::/24"]]], "/prefixes/0/external", "family"),
-            (["prefixes": [["internal": "fd00::/96", "external": "2001:db8::/96"]]], "/prefixes/0/internal", "1 to 64 bits"),
-            (["prefixes": [["internal": "fd00::1/48", "external": "2001:db8::/48"]]], "/prefixes/0/internal", "is not"),
+            (
+                ["prefixes": [["internal": "10.0.0.0/24", "external": "192.0.2.0/25"]]], "/prefixes/0/external",
+                "equally long"
+            ),
+            (
+                ["prefixes": [["internal": "10.0.0.0/24", "external": "2001:db8::/24"]]], "/prefixes/0/external",
+                "family"
+            ),
+            (
+                ["prefixes": [["internal": "fd00::/96", "external": "2001:db8::/96"]]], "/prefixes/0/internal",
+                "1 to 64 bits"
+            ),
+            (
+                ["prefixes": [["internal": "fd00::1/48", "external": "2001:db8::/48"]]], "/prefixes/0/internal",
+                "is not"
+            ),
         ] as [(TypedValue, String, String)])
     func oneToOneRefuses(_ config: TypedValue, _ pointer: String, _ message: String) throws {
         let error = try #require(throws: ConfigError.self) { try Self.setup(OneToOneNATType(), config) }

@@ -67,7 +67,9 @@ import TypedValue
     }
 
     /// A client that prints what it gets, and tries again until somebody listens.
-    private static func client(_ kind: String, to address: String, _ port: Int, from source: String = "", _ sourcePort: Int = 0) -> String {
+    private static func client(
+        _ kind: String, to address: String, _ port: Int, from source: String = "", _ sourcePort: Int = 0
+    ) -> String {
         """
         import socket, time
         for _ in range(200):
@@ -98,22 +100,26 @@ import TypedValue
             }
             // As traceroute does: the time to live ends at the router outside.
             let expired = try await attempt([
-                "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-n", "-c", "1", "-W", "2", "-t", "1", "203.0.113.1",
+                "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-n", "-c", "1", "-W", "2", "-t", "1",
+                "203.0.113.1",
             ])
             #expect(expired.output.contains("From 198.51.100.7") || expired.output.contains("from 203.0.113.1"))
             let nowhere = try await attempt([
-                "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-n", "-c", "1", "-W", "2", "-t", "1", "203.0.113.99",
+                "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-n", "-c", "1", "-W", "2", "-t", "1",
+                "203.0.113.99",
             ])
             #expect(nowhere.output.contains("Time to live exceeded"), "\(nowhere.output)")
             let large = try await attempt([
-                "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1200",
+                "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s",
+                "1200",
                 "203.0.113.99",
             ])
             #expect(large.output.contains("mtu = 1000") || large.errors.contains("mtu"), "\(large.output)")
             // In fragments, there and back.
             #expect(
                 try await attempt([
-                    "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-q", "-n", "-c", "2", "-i", "0.1", "-W", "2",
+                    "nsenter", "--net=/run/netns/\(inside.namespace)", "ping", "-q", "-n", "-c", "2", "-i", "0.1", "-W",
+                    "2",
                     "-s", "4000", "198.51.100.7",
                 ]).succeeded)
             let state = try await daemon.client.state(of: "nat")
@@ -121,11 +127,12 @@ import TypedValue
                 Issue.record("no sessions in \(state)")
                 return
             }
-            #expect(sessions.contains { session in
-                guard case .object(let session) = session else { return false }
-                return session["source"] == "10.0.0.2:4321" && session["translated_source"] == "192.0.2.1:4321"
-                    && session["protocol"] == "tcp"
-            })
+            #expect(
+                sessions.contains { session in
+                    guard case .object(let session) = session else { return false }
+                    return session["source"] == "10.0.0.2:4321" && session["translated_source"] == "192.0.2.1:4321"
+                        && session["protocol"] == "tcp"
+                })
             #expect(drops["no_public_address"] == 0)
         }
     }

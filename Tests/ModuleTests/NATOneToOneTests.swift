@@ -80,7 +80,9 @@ import TypedValue
     }
 
     /// A frame of IPv6 whose payload says nothing about addresses.
-    private static func frame(_ source: String, _ destination: String, next: UInt8 = 17, _ payload: [UInt8] = []) -> [UInt8] {
+    private static func frame(_ source: String, _ destination: String, next: UInt8 = 17, _ payload: [UInt8] = [])
+        -> [UInt8]
+    {
         let data = payload + [UInt8](repeating: 7, count: 24)
         let ends = [source, destination].flatMap { IPAddress($0)?.bytes ?? [] }
         return NATPacket.outsideMAC + NATPacket.insideMAC + [0x86, 0xdd, 0x60, 0, 0, 0, 0, UInt8(data.count), next, 64]
@@ -98,7 +100,8 @@ import TypedValue
     /// Of 16-bit words, in one's complement.
     private static func sum(_ bytes: ArraySlice<UInt8>) -> Int {
         let bytes = Array(bytes)
-        return stride(from: 0, to: bytes.count, by: 2).reduce(0) { $0 + Int(bytes[$1]) << 8 + Int(bytes[$1 + 1]) } % 65_535
+        return stride(from: 0, to: bytes.count, by: 2).reduce(0) { $0 + Int(bytes[$1]) << 8 + Int(bytes[$1 + 1]) }
+            % 65_535
     }
 
     @Test(arguments: Hook.allCases)
@@ -138,13 +141,16 @@ import TypedValue
     func messagesOfIPv6(hook: Hook) async throws {
         try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat in
             let quoted = Self.frame("2001:db8:1:d550::1234", "2001:db8:ff::1")[14...]
-            let error = Self.frame("2001:db8:ff::9", "2001:db8:1:d550::1234", next: 58, [3, 0, 0, 0, 0, 0, 0, 0] + quoted)
+            let error = Self.frame(
+                "2001:db8:ff::9", "2001:db8:1:d550::1234", next: 58, [3, 0, 0, 0, 0, 0, 0, 0] + quoted)
             let outcome = try await nat.send(error, into: 2)
             #expect(IPAddress(bytes: outcome.frame[38..<54]) == IPAddress("fd01:203:405:1::1234"))
             #expect(IPAddress(bytes: outcome.frame[70..<86]) == IPAddress("fd01:203:405:1::1234"))
             #expect(Self.sum(outcome.frame[14...]) == Self.sum(error[14...]))
             let question = Self.frame("fd01:203:405:1::1234", "ff02::1:ff00:1", next: 58, [135, 0, 0, 0])
-            #expect(Self.text(try await nat.send(question, into: 1), of: question) == "2: fd01:203:405:1::1234 > ff02::1:ff00:1")
+            #expect(
+                Self.text(try await nat.send(question, into: 1), of: question)
+                    == "2: fd01:203:405:1::1234 > ff02::1:ff00:1")
         }
     }
 }

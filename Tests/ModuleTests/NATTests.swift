@@ -31,10 +31,14 @@ extension NATRig {
     @Test("clients share the public address, and answers find them", arguments: Hook.allCases)
     func masquerade(hook: Hook) async throws {
         try await with(hook) { nat in
-            #expect(try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.1:5000 > 198.51.100.7:53")
-            #expect(try await nat(2, "udp 198.51.100.7:53 > 192.0.2.1:5000") == "1: udp 198.51.100.7:53 > 10.0.0.2:5000")
-            #expect(try await nat(1, "tcp 10.0.0.2:5000 > 198.51.100.7:80 S") == "2: tcp 192.0.2.1:5000 > 198.51.100.7:80")
-            #expect(try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5000 SA") == "1: tcp 198.51.100.7:80 > 10.0.0.2:5000")
+            #expect(
+                try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.1:5000 > 198.51.100.7:53")
+            #expect(
+                try await nat(2, "udp 198.51.100.7:53 > 192.0.2.1:5000") == "1: udp 198.51.100.7:53 > 10.0.0.2:5000")
+            #expect(
+                try await nat(1, "tcp 10.0.0.2:5000 > 198.51.100.7:80 S") == "2: tcp 192.0.2.1:5000 > 198.51.100.7:80")
+            #expect(
+                try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5000 SA") == "1: tcp 198.51.100.7:80 > 10.0.0.2:5000")
             #expect(try await nat(1, "echo 10.0.0.2:77 > 198.51.100.7") == "2: echo 192.0.2.1:77 > 198.51.100.7")
             #expect(try await nat(2, "reply 198.51.100.7 > 192.0.2.1:77") == "1: reply 198.51.100.7 > 10.0.0.2:77")
             // GRE has no ports.
@@ -57,7 +61,9 @@ extension NATRig {
         }
     }
 
-    @Test("an inside port is one public port for all remote ends, or one for each", arguments: ["endpoint-independent", "address-and-port-dependent"])
+    @Test(
+        "an inside port is one public port for all remote ends, or one for each",
+        arguments: ["endpoint-independent", "address-and-port-dependent"])
     func mapping(kind: String) async throws {
         try await with(["public_ip": "192.0.2.1", "mapping": .string(kind), "port_preservation": false], .tc) { nat in
             var ports: Set<Substring> = []
@@ -69,10 +75,12 @@ extension NATRig {
         }
     }
 
-    @Test("who may send to a mapping", arguments: [
-        ("endpoint-independent", [true, true, true]), ("address-dependent", [true, true, false]),
-        ("address-and-port-dependent", [true, false, false]),
-    ])
+    @Test(
+        "who may send to a mapping",
+        arguments: [
+            ("endpoint-independent", [true, true, true]), ("address-dependent", [true, true, false]),
+            ("address-and-port-dependent", [true, false, false]),
+        ])
     func filtering(kind: String, passes: [Bool]) async throws {
         try await with(["public_ip": "192.0.2.1", "filtering": .string(kind)], .tc) { nat in
             _ = try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53")
@@ -93,14 +101,22 @@ extension NATRig {
         let config: TypedValue = [
             "public_ip": "192.0.2.1",
             "forwards": [
-                ["protocol": "tcp", "external_port": "8000-8009", "internal_ip": "10.0.0.80", "internal_port": "80-89"],
+                [
+                    "protocol": "tcp", "external_port": "8000-8009", "internal_ip": "10.0.0.80",
+                    "internal_port": "80-89",
+                ],
                 ["external_ip": "192.0.2.9", "internal_ip": "10.0.0.99"],
             ],
         ]
         try await with(config, hook) { nat in
-            #expect(try await nat(2, "tcp 198.51.100.7:4000 > 192.0.2.1:8003 S") == "1: tcp 198.51.100.7:4000 > 10.0.0.80:83")
-            #expect(try await nat(1, "tcp 10.0.0.80:83 > 198.51.100.7:4000 SA") == "2: tcp 192.0.2.1:8003 > 198.51.100.7:4000")
-            #expect(try await nat(2, "udp 198.51.100.7:4000 > 192.0.2.9:53") == "1: udp 198.51.100.7:4000 > 10.0.0.99:53")
+            #expect(
+                try await nat(2, "tcp 198.51.100.7:4000 > 192.0.2.1:8003 S")
+                    == "1: tcp 198.51.100.7:4000 > 10.0.0.80:83")
+            #expect(
+                try await nat(1, "tcp 10.0.0.80:83 > 198.51.100.7:4000 SA")
+                    == "2: tcp 192.0.2.1:8003 > 198.51.100.7:4000")
+            #expect(
+                try await nat(2, "udp 198.51.100.7:4000 > 192.0.2.9:53") == "1: udp 198.51.100.7:4000 > 10.0.0.99:53")
             #expect(try await nat(2, "echo 198.51.100.7:5 > 192.0.2.9") == "1: echo 198.51.100.7:5 > 10.0.0.99")
             #expect(try await nat(1, "reply 10.0.0.99 > 198.51.100.7:5") == "2: reply 192.0.2.9 > 198.51.100.7:5")
             #expect(try await nat(2, "tcp 198.51.100.7:4000 > 192.0.2.1:8004 A") == "dropped")
@@ -125,7 +141,8 @@ extension NATRig {
         try await with(
             ["public_ip": "192.0.2.1", "port_range": "40000-40000", "port_preservation": false], hook
         ) { nat in
-            #expect(try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.1:40000 > 198.51.100.7:53")
+            #expect(
+                try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.1:40000 > 198.51.100.7:53")
             let sent = NATPacket.datagram("udp 192.0.2.1:40000 > 198.51.100.7:53", payload: [1, 2, 3, 4])
             // From a router on the way.
             var error = NATPacket.error("203.0.113.9 > 192.0.2.1", type: 11, quoting: sent)
@@ -158,12 +175,18 @@ extension NATRig {
             #expect(try await nat.send(frames[1], into: 1).text == "dropped", "before the first one")
             for (index, frame) in frames.enumerated() {
                 let outcome = try await nat.send(frame, into: 1)
-                #expect(outcome.text == (index == 0 ? "2: udp 192.0.2.1:5000 > 198.51.100.7:53" : "2: fragment 192.0.2.1 > 198.51.100.7"))
+                #expect(
+                    outcome.text
+                        == (index == 0
+                            ? "2: udp 192.0.2.1:5000 > 198.51.100.7:53" : "2: fragment 192.0.2.1 > 198.51.100.7"))
             }
             let answers = NATPacket.fragments("udp 198.51.100.7:53 > 192.0.2.1:5000", payload: 2000, each: 800, id: 9)
             for (index, frame) in answers.enumerated() {
                 let outcome = try await nat.send(frame, into: 2)
-                #expect(outcome.text == (index == 0 ? "1: udp 198.51.100.7:53 > 10.0.0.2:5000" : "1: fragment 198.51.100.7 > 10.0.0.2"))
+                #expect(
+                    outcome.text
+                        == (index == 0
+                            ? "1: udp 198.51.100.7:53 > 10.0.0.2:5000" : "1: fragment 198.51.100.7 > 10.0.0.2"))
             }
             #expect(try nat.drops(.fragmentUnknown) == 1)
         }
@@ -199,8 +222,10 @@ extension NATRig {
     @Test("what is the router's own passes, and is answered", arguments: Hook.allCases)
     func router(hook: Hook) async throws {
         try await with(["public_ip": "192.0.2.1", "public_port_ip": "192.0.2.254"], hook) { nat in
-            #expect(try await nat(1, "udp 192.0.2.1:123 > 198.51.100.7:123") == "2: udp 192.0.2.1:123 > 198.51.100.7:123")
-            #expect(try await nat(2, "udp 198.51.100.7:123 > 192.0.2.1:123") == "1: udp 198.51.100.7:123 > 192.0.2.1:123")
+            #expect(
+                try await nat(1, "udp 192.0.2.1:123 > 198.51.100.7:123") == "2: udp 192.0.2.1:123 > 198.51.100.7:123")
+            #expect(
+                try await nat(2, "udp 198.51.100.7:123 > 192.0.2.1:123") == "1: udp 198.51.100.7:123 > 192.0.2.1:123")
             // A ping from outside is the router's to answer.
             #expect(try await nat(2, "echo 198.51.100.7:4 > 192.0.2.1") == "1: echo 198.51.100.7:4 > 192.0.2.1")
             #expect(try await nat(1, "reply 192.0.2.1 > 198.51.100.7:4") == "2: reply 192.0.2.1 > 198.51.100.7:4")
@@ -211,7 +236,9 @@ extension NATRig {
             // Its own errors.
             let unwanted = NATPacket.datagram("udp 198.51.100.7:9 > 192.0.2.1:9999", payload: [1])
             let error = NATPacket.error("192.0.2.1 > 198.51.100.7", type: 3, quoting: unwanted)
-            #expect(try await nat.send(error, into: 1).text == "2: error 192.0.2.1 > 198.51.100.7 [udp 198.51.100.7:9 > 192.0.2.1:9999]")
+            #expect(
+                try await nat.send(error, into: 1).text
+                    == "2: error 192.0.2.1 > 198.51.100.7 [udp 198.51.100.7:9 > 192.0.2.1:9999]")
             // The inside is not to be reached past the NAT.
             #expect(try await nat(2, "udp 198.51.100.7:9 > 10.0.0.2:9") == "dropped")
             #expect(try nat.drops(.notOurs) == 1)
@@ -230,7 +257,8 @@ extension NATRig {
             let port = try #require(Int(own.split(separator: ":")[2].prefix { $0.isNumber }))
             #expect(port != 5000)
             #expect(
-                try await nat(2, "udp 198.51.100.7:53 > 192.0.2.1:\(port)") == "1: udp 198.51.100.7:53 > 192.0.2.1:5000")
+                try await nat(2, "udp 198.51.100.7:53 > 192.0.2.1:\(port)") == "1: udp 198.51.100.7:53 > 192.0.2.1:5000"
+            )
         }
     }
 
@@ -239,13 +267,16 @@ extension NATRig {
         try await with([:], hook) { nat in
             #expect(try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "dropped")
             #expect(try nat.drops(.noPublicAddress) == 1)
-            #expect(try await nat(2, "udp 192.0.2.254:67 > 192.0.2.1:68").hasPrefix("1: "), "what a DHCP client waits for")
+            #expect(
+                try await nat(2, "udp 192.0.2.254:67 > 192.0.2.1:68").hasPrefix("1: "), "what a DHCP client waits for")
             try nat.map("public_address").set([192, 0, 2, 1], for: [0, 0, 0, 0])
-            #expect(try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.1:5000 > 198.51.100.7:53")
+            #expect(
+                try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.1:5000 > 198.51.100.7:53")
             // Another address: the sessions of the old one end.
             try nat.map("public_address").set([192, 0, 2, 9], for: [0, 0, 0, 0])
             try await wait(for: "the old session to go") { try nat.sessionCounts()[0] == 0 }
-            #expect(try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.9:5000 > 198.51.100.7:53")
+            #expect(
+                try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53") == "2: udp 192.0.2.9:5000 > 198.51.100.7:53")
         }
     }
 
@@ -270,9 +301,12 @@ extension NATRig {
                 #expect(addresses.count == 1, "a client always has the same")
                 used.formUnion(addresses)
             }
-            #expect(used == ["203.0.113.0", "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.9", "203.0.113.10"])
-            #expect(try await nat(1, "udp 10.1.2.3:5000 > 198.51.100.7:53") == "2: udp 203.0.113.77:5000 > 198.51.100.7:53")
-            #expect(try await nat(2, "udp 198.51.100.7:53 > 203.0.113.77:5000") == "1: udp 198.51.100.7:53 > 10.1.2.3:5000")
+            #expect(
+                used == ["203.0.113.0", "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.9", "203.0.113.10"])
+            #expect(
+                try await nat(1, "udp 10.1.2.3:5000 > 198.51.100.7:53") == "2: udp 203.0.113.77:5000 > 198.51.100.7:53")
+            #expect(
+                try await nat(2, "udp 198.51.100.7:53 > 203.0.113.77:5000") == "1: udp 198.51.100.7:53 > 10.1.2.3:5000")
             #expect(try await nat(1, "udp 10.9.0.1:5000 > 198.51.100.7:53").hasPrefix("2: udp 192.0.2.1:"))
             #expect(try await nat(1, "udp 10.2.0.1:5000 > 198.51.100.7:53") == "2: udp 10.2.0.1:5000 > 198.51.100.7:53")
             #expect(try await nat(2, "udp 198.51.100.7:53 > 10.2.0.1:5000") == "1: udp 198.51.100.7:53 > 10.2.0.1:5000")
@@ -290,7 +324,8 @@ extension NATRig {
             #expect(try nat.sessionCounts() == [64, 64, 0, 0, 16])
             #expect(try nat.drops(.sessionsFull) == 16)
             #expect(try nat.size("mappings") == 128, "none is left behind")
-            #expect(try await nat(1, "udp 10.0.0.2:2001 > 198.51.100.7:53") == "2: udp 192.0.2.1:2001 > 198.51.100.7:53")
+            #expect(
+                try await nat(1, "udp 10.0.0.2:2001 > 198.51.100.7:53") == "2: udp 192.0.2.1:2001 > 198.51.100.7:53")
         }
         try await with(["public_ip": "192.0.2.1", "sessions_per_client": 5], hook) { nat in
             for client in 1...2 {
@@ -339,7 +374,8 @@ extension NATRig {
             try await wait(for: "three sessions to end") { try nat.sessionCounts() == [2, 5, 3, 0, 0] }
             #expect(try nat.size("sessions") == 4 && nat.size("clients") == 2)
             #expect(try nat.size("mappings") == 6, "two for each end, and a contact")
-            #expect(try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5004 A") == "1: tcp 198.51.100.7:80 > 10.0.0.4:5004")
+            #expect(
+                try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5004 A") == "1: tcp 198.51.100.7:80 > 10.0.0.4:5004")
             // Both sides close.
             _ = try await nat(1, "tcp 10.0.0.4:5004 > 198.51.100.7:80 FA")
             _ = try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5004 FA")
@@ -356,7 +392,8 @@ extension NATRig {
             try await wait(for: "the other half to go") { try nat.sessionCounts() == [0, 1, 0, 1, 0] }
             #expect(try nat.size("sessions") == 0 && nat.size("mappings") == 0 && nat.size("clients") == 0)
             #expect(try await nat(1, "tcp 10.0.0.2:5000 > 198.51.100.7:80 A") == "dropped")
-            #expect(try await nat(1, "tcp 10.0.0.3:5000 > 198.51.100.7:80 S") == "2: tcp 192.0.2.1:5000 > 198.51.100.7:80")
+            #expect(
+                try await nat(1, "tcp 10.0.0.3:5000 > 198.51.100.7:80 S") == "2: tcp 192.0.2.1:5000 > 198.51.100.7:80")
         }
     }
 
@@ -368,7 +405,8 @@ extension NATRig {
             #expect(try nat.drops(.noConnection) == 2)
         }
         try await with(["public_ip": "192.0.2.1", "tcp_loose": true], .tc) { nat in
-            #expect(try await nat(1, "tcp 10.0.0.2:5000 > 198.51.100.7:80 A") == "2: tcp 192.0.2.1:5000 > 198.51.100.7:80")
+            #expect(
+                try await nat(1, "tcp 10.0.0.2:5000 > 198.51.100.7:80 A") == "2: tcp 192.0.2.1:5000 > 198.51.100.7:80")
         }
     }
 
@@ -385,7 +423,8 @@ extension NATRig {
         }
     }
 
-    @Test("many CPUs at once never give a port twice", arguments: ["endpoint-independent", "address-and-port-dependent"])
+    @Test(
+        "many CPUs at once never give a port twice", arguments: ["endpoint-independent", "address-and-port-dependent"])
     func race(mapping: String) async throws {
         let config: TypedValue = ["public_ip": "192.0.2.1", "mapping": .string(mapping), "sessions": 20_000]
         try await with(config, .tc) { nat in
@@ -404,7 +443,9 @@ extension NATRig {
             let counts = try nat.sessionCounts()
             #expect(counts[0] == 2_500 && counts[1] == 2_500)
             #expect(try nat.size("sessions") == 5_000 && nat.size("clients") == 2_500)
-            let ports = try nat.map("sessions").entries(limit: .max).filter { $0.key[13] == 2 }.map { Array($0.key[10..<12]) }
+            let ports = try nat.map("sessions").entries(limit: .max).filter { $0.key[13] == 2 }.map {
+                Array($0.key[10..<12])
+            }
             #expect(Set(ports).count == 2_500, "as many public ports")
         }
     }

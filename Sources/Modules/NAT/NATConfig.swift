@@ -77,10 +77,12 @@ struct NATConfig {
     init(_ config: ConfigReader) throws(ConfigError) {
         publicAddress = try config.optional(
             "public_ip", .ipv4,
-            "the public address of all clients without a pool; without it the one that somebody sets in the table `public_address`")
+            "the public address of all clients without a pool; without it the one that somebody sets in the table `public_address`"
+        )
         routerAddress = try config.optional(
             "public_port_ip", .ipv4,
-            "the router's own address on the outside, where that is not the public one: what comes from it or is for it passes")
+            "the router's own address on the outside, where that is not the public one: what comes from it or is for it passes"
+        )
         _ = try config.optional(
             "public_port_mac", .mac,
             "accepted for iovisor-ovn's manifests, and of no effect: the router answers ARP")
@@ -97,7 +99,8 @@ struct NATConfig {
             "whether an inside port is one public port for all remote ends, or one for each")
         filtering = try config.value(
             "filtering", .choice, default: Dependence.addressAndPortDependent,
-            "who may send to a public port: everybody, the addresses that the inside has sent to, or these with the port")
+            "who may send to a public port: everybody, the addresses that the inside has sent to, or these with the port"
+        )
         ports = try config.value(
             "port_range", .ports, default: PortRange(first: 1024, last: .max),
             "the public ports, and ICMP identifiers, that are given")
@@ -107,7 +110,8 @@ struct NATConfig {
             "port_parity", .bool, default: true, "whether an odd UDP port stays odd, and an even one even")
         unmatched = try config.value(
             "unmatched", .choice, default: Unmatched.pass,
-            "whether what comes to the public address from outside, and belongs to nobody inside, goes on to the router")
+            "whether what comes to the public address from outside, and belongs to nobody inside, goes on to the router"
+        )
         isLoose = try config.value(
             "tcp_loose", .bool, default: false,
             "whether TCP connections are taken up in mid-stream, as after a loss of all sessions")

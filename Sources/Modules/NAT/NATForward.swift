@@ -51,7 +51,8 @@ struct NATForward {
         let inside = try config.required("internal_ip", .ipv4, "the inside address that it leads to")
         let internalPorts = try config.optional(
             "internal_port", .ports,
-            "the port, or as many ports, that it leads to; a port alone is the first of them; without it the external ones")
+            "the port, or as many ports, that it leads to; a port alone is the first of them; without it the external ones"
+        )
         self.kind = kind
         pointer = config.pointer
         externalAddress = external?.ipv4Number
@@ -82,7 +83,8 @@ struct NATForward {
         if internalPorts.count > 1, internalPorts.count != external.count {
             throw ConfigError(
                 pointer: pointer + "/internal_port",
-                "\(internalPorts) are \(internalPorts.count) ports, and \(external) outside \(external.count): make both ranges equally long")
+                "\(internalPorts) are \(internalPorts.count) ports, and \(external) outside \(external.count): make both ranges equally long"
+            )
         }
         if last > 65_535 {
             throw ConfigError(

@@ -27,7 +27,8 @@ struct NATPool {
         }
         for (index, range) in ranges.enumerated() where ranges[..<index].contains(where: range.overlaps) {
             throw ConfigError(
-                pointer: pointer + "/addresses/\(index)", "these addresses are in the pool already: leave them out here")
+                pointer: pointer + "/addresses/\(index)", "these addresses are in the pool already: leave them out here"
+            )
         }
     }
 

@@ -68,7 +68,7 @@ struct {
 } forwards SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
 
 static __always_inline const struct forward *forward_of(const struct settings *here, __u8 protocol,
-							 ipv4_addr_t address, __be16 port)
+							ipv4_addr_t address, __be16 port)
 {
 	struct forward_key key = { FORWARD_BITS, address, protocol, 0, port };
 	const struct forward *forward;

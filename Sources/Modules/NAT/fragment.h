@@ -67,7 +67,8 @@ static __always_inline int pass(struct metadata *md, const struct work *work, co
 }
 
 // The packet goes on translated.
-static __always_inline int leave(void *pkt, struct metadata *md, const struct work *work, const struct session *session)
+static __always_inline int leave(void *pkt, struct metadata *md, const struct work *work,
+				 const struct session *session)
 {
 	__u32 to = session->to;
 
@@ -78,7 +79,8 @@ static __always_inline int leave(void *pkt, struct metadata *md, const struct wo
 	return pkt_redirect(pkt, md, to);
 }
 
-static __noinline int follow_first(void *pkt, struct metadata *md, const struct work *work, const struct settings *here)
+static __noinline int follow_first(void *pkt, struct metadata *md, const struct work *work,
+				   const struct settings *here)
 {
 	struct fragment_key key = fragment_key(work);
 	struct fragment *fragment = bpf_map_lookup_elem(&fragments, &key);

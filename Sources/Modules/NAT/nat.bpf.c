@@ -201,12 +201,11 @@ static int consider(void *pkt, struct metadata *md)
 	if (!work || !here)
 		return RX_ERROR;
 	result = pkt_parse(pkt, &headers);
-	work->headers = headers;
-	work->headers.fragment = result ? HOVER_FRAGMENT_NONE : headers.fragment;
 	if (headers.ethertype != bpf_htons(ETH_P_IP))
-		return pass(md, work, here);
+		return pkt_redirect(pkt, md, md->in_ifc == inside ? outside : inside);
 	if (result)
 		return drop_because(malformed);
+	work->headers = headers;
 	work->is_flow = fill_key(pkt, &headers, &key);
 	key.from = md->in_ifc;
 	work->key = key;
@@ -297,8 +296,8 @@ static __noinline int finish_begin(void *pkt, struct metadata *md, struct work *
 // Which inside end a packet's public destination leads to. Returns 0, or the reason why to none.
 static __noinline int find_inside(struct work *work, const struct settings *here)
 {
-	const struct forward *forward = forward_of(here, work->key.protocol, work->key.destination,
-						   work->key.destination_port);
+	const struct forward *forward =
+		forward_of(here, work->key.protocol, work->key.destination, work->key.destination_port);
 	struct shared_key key = {
 		.address = work->key.destination,
 		.port = work->key.destination_port,

@@ -33,7 +33,7 @@ static __always_inline __u32 session_timeout(const struct settings *here, const 
 // The state by what both sides have sent so far. A RST may be a forged one: where both sides go on to send, it was
 // (RFC 7857, 2.2).
 static __always_inline enum session_state session_state(struct session_slot *slot, struct session *began,
-							 struct session *answers, bool both)
+							struct session *answers, bool both)
 {
 	__u32 one = *(volatile __u32 *)&began->tcp_flags, other = *(volatile __u32 *)&answers->tcp_flags;
 
@@ -66,8 +66,8 @@ static __always_inline void session_release(struct session_slot *slot)
 	struct shared_key key;
 
 	if (slot->contacted) {
-		key = contact_key(slot, slot->keys[0].from == inside ? slot->keys[0].destination :
-								       slot->keys[0].source);
+		key = contact_key(slot,
+				  slot->keys[0].from == inside ? slot->keys[0].destination : slot->keys[0].source);
 		shared_drop(&mappings, &key);
 	}
 	if (slot->mapped) {

@@ -21,8 +21,7 @@ static __always_inline int swap_stations(void *pkt)
 	return hover_store_bytes(pkt, 0, &to, sizeof(to));
 }
 
-static __always_inline int replace_ports(void *pkt, const struct hover_headers *headers,
-					 const struct session *session)
+static __always_inline int replace_ports(void *pkt, const struct hover_headers *headers, const struct session *session)
 {
 	int error;
 
@@ -50,7 +49,8 @@ static __noinline int translate(void *pkt, const struct hover_headers *headers, 
 // An ICMP error that quotes a packet. `session` is what an answer to the quoted packet would belong to: so the quoted
 // one's source is where that leads to.
 static __noinline int translate_error(void *pkt, const struct hover_headers *headers,
-				      const struct hover_headers *quoted, const struct session *session, bool from_inside)
+				      const struct hover_headers *quoted, const struct session *session,
+				      bool from_inside)
 {
 	struct session reverse = *session;
 	int error = 0;

@@ -40,7 +40,9 @@ struct AddressPair {
         insidePointer = config.pointer + "/" + insideKey
         outsidePointer = config.pointer + "/" + outsideKey
         for (prefix, pointer) in [(inside, insidePointer), (outside, outsidePointer)]
-        where prefix.length > 0 && (prefix.network.isMulticast || prefix.network.isUnspecified || prefix.network.isLoopback) {
+        where prefix.length > 0
+            && (prefix.network.isMulticast || prefix.network.isUnspecified || prefix.network.isLoopback)
+        {
             throw ConfigError(pointer: pointer, "\(prefix.network) is no address of a host: name another one")
         }
     }
@@ -58,7 +60,8 @@ struct AddressPair {
         }
         // An address needs 16 bits behind the prefix that can make up for it (RFC 6296, 3.4 and 3.5).
         if !inside.isIPv4, !(1...64).contains(inside.length) {
-            throw ConfigError(pointer: insidePointer, "a prefix of IPv6 can have 1 to 64 bits here; this has \(inside.length)")
+            throw ConfigError(
+                pointer: insidePointer, "a prefix of IPv6 can have 1 to 64 bits here; this has \(inside.length)")
         }
         if inside.isIPv4, inside.length == 0 {
             throw ConfigError(pointer: insidePointer, "all addresses cannot stand for each other: name a longer prefix")

@@ -52,11 +52,13 @@ public struct OneToOneNATType: ModuleType {
         let lengths = Set(prefixes.map(\.prefix.length))
         for (prefix, pointer) in prefixes.sorted(by: { $0.prefix.length < $1.prefix.length }) {
             for length in lengths where length <= prefix.length {
-                guard let wider = IPPrefix(prefix.network, length: length)?.networkPrefix, let other = seen[wider] else {
+                guard let wider = IPPrefix(prefix.network, length: length)?.networkPrefix, let other = seen[wider]
+                else {
                     continue
                 }
                 throw ConfigError(
-                    pointer: pointer, "\(prefix.text) is translated by \(other.dropFirst()) already: name it in one place")
+                    pointer: pointer,
+                    "\(prefix.text) is translated by \(other.dropFirst()) already: name it in one place")
             }
             seen[prefix.networkPrefix] = pointer
         }
