@@ -15,6 +15,12 @@
 #define HOVER_CONNECTIONS 65536
 #endif
 
+// How many of them there may be while the module runs: one with a global `const volatile __u32 connections_entries` may be
+// given tables of another size.
+#ifndef HOVER_CONNECTIONS_NOW
+#define HOVER_CONNECTIONS_NOW HOVER_CONNECTIONS
+#endif
+
 // What the module itself keeps with a connection: a type, of zeros at first.
 #ifndef HOVER_CONNECTION_DATA
 struct hover_connection_data {
@@ -180,7 +186,7 @@ static long hover_connection_visit(__u32 index, struct hover_sweep_run *run)
 static int hover_connection_fire(void *map, __u32 *key, struct hover_sweep *sweep)
 {
 	hover_timer_again(&sweep->timer, &sweep->due,
-			  hover_sweep_run(sweep, HOVER_CONNECTIONS, hover_connection_visit));
+			  hover_sweep_run(sweep, HOVER_CONNECTIONS_NOW, hover_connection_visit));
 	return 0;
 }
 

@@ -265,7 +265,7 @@ static __noinline int hover_connect_as(const struct hover_flow *flow, const stru
 	if (!counts || !sweep || flow->kind != HOVER_FLOW_PACKET)
 		return -EINVAL;
 	hover_timer_start(&connections_sweep, &sweep->timer, &sweep->due, hover_connection_fire, HOVER_SWEEP_PAUSE);
-	slot = hover_slot_take(sweep, &connections_unused, HOVER_CONNECTIONS);
+	slot = hover_slot_take(sweep, &connections_unused, HOVER_CONNECTIONS_NOW);
 	connection = hover_connection_at(slot);
 	if (!connection) {
 		HOVER_COUNT(counts->refused, 1);
