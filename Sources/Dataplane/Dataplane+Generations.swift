@@ -137,6 +137,8 @@ struct EarlierGeneration {
             try new.reuse(running)
             return nil
         }
+        // Its entries are those of the configuration, which are set afterwards.
+        if try ModuleTable.tags(of: new, in: object).contains("hover:configured") { return nil }
         guard Migration.canCopy(was.type), Migration.canCopy(new.type), was.type.isPerCPU == new.type.isPerCPU else {
             throw DataplaneError.notAModule(
                 "table \(table) is a \(was.type) of \(was.maxEntries) entries and would be a \(new.type) of "
