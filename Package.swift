@@ -70,6 +70,7 @@ let package = Package(
             swiftSettings: strict),
         module("Counter"),
         module("DHCP"),
+        module("Firewall"),
         module("Null"),
         module("Switch"),
         module("Router", also: ["Netlink"]),
@@ -115,6 +116,7 @@ let package = Package(
                 "CounterModule", "NullModule", "RouterModule",
                 "CounterModule", "DHCPModule", "NullModule", "SwitchModule",
                 "CounterModule", "NATModule", "NullModule", "OneToOneNATModule",
+                "CounterModule", "FirewallModule", "NullModule",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -204,6 +206,7 @@ let package = Package(
                 "Netlink", "CounterModule", "NullModule", "RouterModule",
                 "CounterModule", "DHCPModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
                 "CounterModule", "NATModule", "NullModule", "OneToOneNATModule",
+                "CounterModule", "FirewallModule", "NullModule",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -3,6 +3,7 @@
 import Controller
 import CounterModule
 import DHCPModule
+import FirewallModule
 import ModuleKit
 import NATModule
 import NullModule
@@ -15,6 +16,7 @@ extension ModuleCatalog {
     static let builtIn = ModuleCatalog([
         CounterType(),
         DHCPType(),
+        FirewallType(),
         NullType(),
         SwitchType(),
         RouterType(),

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Values of a field that rules ask for, and the rules that do.
+struct FieldCondition {
+    /// In ascending order, with gaps between them.
+    var ranges: [ClosedRange<UInt128>]
+    var rules = RankPart()
+
+    init(_ ranges: [ClosedRange<UInt128>]) {
+        self.ranges = Self.merged(ranges)
+    }
+
+    private static func merged(_ ranges: [ClosedRange<UInt128>]) -> [ClosedRange<UInt128>] {
+        guard ranges.count > 1 else { return ranges }
+        var merged: [ClosedRange<UInt128>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = merged.last, last.upperBound == .max || range.lowerBound <= last.upperBound + 1 {
+                merged[merged.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+            } else {
+                merged.append(range)
+            }
+        }
+        return merged
+    }
+}
+
+/// Where a tree is (`struct firewall_tree`).
+struct TreePlace {
+    var page: UInt32
+    var levels: UInt32
+}
+
+/// Cuts the values of a field into intervals within which the same rules match, and makes a search tree of them.
+struct SearchTree {
+    /// Whether keys have 32 bits, or 128.
+    let isNarrow: Bool
+
+    private var fanOut: Int { isNarrow ? 512 : 128 }
+    /// What the program follows (`firewall_search4`, `firewall_search6`).
+    private var mostLevels: Int { isNarrow ? 2 : 3 }
+
+    /// - Returns: nil for more intervals than the program can search.
+    func write(
+        _ conditions: [FieldCondition], _ vectors: inout VectorStore, _ pages: inout PageStore, empty: UInt32
+    ) -> TreePlace? {
+        guard !conditions.isEmpty else { return TreePlace(page: empty, levels: 0) }
+        var keys = intervals(of: conditions, &vectors, &pages, empty: empty)
+        var levels: UInt32 = 0
+        repeat {
+            guard levels < mostLevels else { return nil }
+            keys = stride(from: 0, to: keys.count, by: fanOut).map { first in
+                let part = keys[first..<min(first + fanOut, keys.count)]
+                return (part[first].start, UInt32(pages.append(words(of: part))))
+            }
+            levels += 1
+        } while keys.count > 1
+        return TreePlace(page: keys[0].to, levels: levels)
+    }
+
+    private func intervals(
+        of conditions: [FieldCondition], _ vectors: inout VectorStore, _ pages: inout PageStore, empty: UInt32
+    ) -> [(start: UInt128, to: UInt32)] {
+        var turns: [(at: UInt128, condition: Int)] = []
+        turns.reserveCapacity(2 * conditions.count)
+        for (index, condition) in conditions.enumerated() {
+            for range in condition.ranges {
+                turns.append((range.lowerBound, index))
+                if range.upperBound < .max { turns.append((range.upperBound + 1, index)) }
+            }
+        }
+        turns.sort { $0.at < $1.at }
+        var intervals: [(start: UInt128, to: UInt32)] = [(0, empty)]
+        var rules = RankSet()
+        var next = 0
+        while next < turns.count {
+            let at = turns[next].at
+            while next < turns.count, turns[next].at == at {
+                rules.toggle(conditions[turns[next].condition].rules)
+                next += 1
+            }
+            let reference = vectors.reference(to: rules, in: &pages)
+            if at == 0 {
+                intervals[0].to = reference
+            } else if intervals[intervals.count - 1].to != reference {
+                intervals.append((at, reference))
+            }
+        }
+        return intervals
+    }
+
+    /// A page: keys, and what is behind them all ones, which leads where the last one does.
+    private func words(of keys: ArraySlice<(start: UInt128, to: UInt32)>) -> [UInt64] {
+        let last = keys.last?.to ?? 0
+        let padding = repeatElement((start: UInt128.max, to: last), count: fanOut - keys.count)
+        guard isNarrow else {
+            return (Array(keys) + padding).flatMap { key in
+                [UInt64(truncatingIfNeeded: key.start >> 64), UInt64(truncatingIfNeeded: key.start), UInt64(key.to)]
+            }
+        }
+        return (Array(keys) + padding).map { key in
+            UInt64(key.to) << 32 | UInt64(UInt32(truncatingIfNeeded: key.start))
+        }
+    }
+}
