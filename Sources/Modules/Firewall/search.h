@@ -245,7 +245,8 @@ static __always_inline bool firewall_rule_is_for(const struct firewall_rule *rul
 {
 	if (!(rule->states >> (packet->state & 7) & 1))
 		return false;
-	if ((packet->tcp_flags & rule->tcp_mask) != rule->tcp_flags)
+	// Fragments behind the first have no flags.
+	if ((packet->tcp_flags & rule->tcp_mask) != rule->tcp_flags || (rule->tcp_mask && !packet->has_ports))
 		return false;
 	if (rule->flags & FIREWALL_HAS_VLAN && rule->vlan != packet->vlan)
 		return false;
@@ -436,27 +437,25 @@ __noinline int firewall_classify(struct firewall_packet *packet, struct firewall
 	return 0;
 }
 
+// Not literals: clang would give them a section of their own, which cannot be pinned.
+static const char firewall_directions[2][8] = { "ingress", "egress" };
+static const char firewall_verdicts[8][8] = { "", "accept", "drop", "reject", "count" };
+
 // Not static, as above.
 __noinline int firewall_log(const struct firewall_rule *rule, const struct firewall_packet *packet)
 {
-	const char *direction = "ingress", *verdict = "accept";
+	const char *direction, *verdict;
 
 	if (!rule || !packet)
 		return -EINVAL;
-	if (packet->is_egress)
-		direction = "egress";
-	if (rule->action == FIREWALL_DROP)
-		verdict = "drop";
-	else if (rule->action == FIREWALL_REJECT)
-		verdict = "reject";
-	else if (rule->action == FIREWALL_COUNT)
-		verdict = "count";
+	direction = firewall_directions[packet->is_egress & 1];
+	verdict = firewall_verdicts[rule->action & 7];
 	if (packet->ip == 4)
-		hover_log("%s %s: rule %s: protocol %d %pI4 %d to %pI4 %d", verdict, direction, rule->name,
-			  packet->protocol, &packet->source.bytes[12], packet->source_port & 0xffff,
+		hover_log("%s %s: rule %s: protocol %d, %pI4 port %d to %pI4 port %d", verdict, direction, rule->name,
+			  packet->protocol, &packet->source.bytes[12], packet->source_port,
 			  &packet->destination.bytes[12], packet->destination_port & 0xffff);
 	else
-		hover_log("%s %s: rule %s: protocol %d %pI6 to %pI6 %d", verdict, direction, rule->name,
+		hover_log("%s %s: rule %s: protocol %d, %pI6 to %pI6 port %d", verdict, direction, rule->name,
 			  packet->protocol, &packet->source, &packet->destination, packet->destination_port & 0xffff);
 	return 0;
 }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import ModuleKit
+import Testing
+import TypedValue
+
+@testable import FirewallModule
+
+/// The rules in the kernel beside a matcher that reads them one by one.
+@Suite(.serialized) struct FirewallClassifierTests {
+    /// All sets of rules, and packets for each.
+    @Test(arguments: [(1, 60), (5, 60), (63, 150), (65, 150), (200, 300), (1000, 300), (4100, 400)])
+    func findsTheFirstRuleThatMatches(_ count: Int, _ packets: Int) async throws {
+        var chance = FirewallChance(seed: UInt64(count))
+        let rules = (0..<count).map { chance.rule($0) }
+        let sets = ["some": (0..<20).map { chance.prefix($0 % 2 == 0) }, "none": []]
+        let frames = (0..<packets).map { _ in chance.frame() }
+        try await FirewallRig.with(Self.config(rules, sets)) { rig, _ in
+            for frame in frames {
+                try Self.check(frame, rules, sets, rig)
+            }
+        }
+    }
+
+    static func config(_ rules: [PlainRule], _ sets: [String: [IPPrefix]]) -> TypedValue {
+        [
+            "rules": .array(rules.map(\.config)),
+            "sets": .array(
+                sets.sorted { $0.key < $1.key }.map {
+                    ["name": .string($0.key), "prefixes": .array($0.value.map { .string("\($0)") })]
+                }),
+            "default": ["ingress": "drop", "egress": "accept"], "accept_established": false,
+            "neighbour_discovery": "rules",
+        ]
+    }
+
+    /// Which rules count a packet, and what becomes of it.
+    static func check(
+        _ frame: FirewallFrame, _ rules: [PlainRule], _ sets: [String: [IPPrefix]], _ rig: FirewallRig
+    ) throws {
+        let matching = rules.filter { $0.matches(frame, sets) }
+        let deciding = matching.firstIndex { $0.action != "count" }
+        let counting = matching[..<(deciding.map { $0 + 1 } ?? matching.count)]
+        let reason: FirewallRig.Reason =
+            switch deciding.map({ matching[$0].action }) {
+            case "accept": .ruleAccepted
+            case "drop": .ruleDropped
+            default: frame.isEgress ? .defaultAccepted : .defaultDropped
+            }
+        let before = try counting.map { try rig.packets(ofRule: $0.id) }
+        let reasons = try rig.packets(reason, egress: frame.isEgress)
+        try rig.run(frame.bytes, egress: frame.isEgress)
+        let counted = try counting.map { try rig.packets(ofRule: $0.id) }
+        #expect(counted == before.map { $0 + 1 }, "\(frame): \(counting.map(\.id))")
+        #expect(try rig.packets(reason, egress: frame.isEgress) == reasons + 1, "\(frame): \(reason)")
+    }
+
+    @Test func aSetTakesThePlaceOfAnotherWithCountersThatStay() async throws {
+        var chance = FirewallChance(seed: 7)
+        let rules = (0..<100).map { chance.rule($0) }
+        let frames = (0..<50).map { _ in chance.frame() }
+        let setup = try FirewallRig.setup(Self.config(rules, ["some": [], "none": []]))
+        try await FirewallRig.with(Self.config(rules, ["some": [], "none": []])) { rig, first in
+            #expect(first == setup, "the same configuration gives the same")
+            for frame in frames { try rig.run(frame.bytes, egress: frame.isEgress) }
+            let counted = try rules.map { try rig.packets(ofRule: $0.id) }
+            // The last rule becomes the first one.
+            let moved = [rules[99]] + rules[..<99]
+            let next = try FirewallRig.setup(Self.config(moved, ["some": [], "none": []]))
+            try await rig.change(first, to: next)
+            #expect(try rules.map { try rig.packets(ofRule: $0.id) } == counted)
+            for frame in frames { try Self.check(frame, moved, ["some": [], "none": []], rig) }
+        }
+    }
+}
