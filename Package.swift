@@ -18,6 +18,12 @@ func module(_ name: String, also dependencies: [Target.Dependency] = []) -> Targ
         plugins: ["CompileDataplane"])
 }
 
+let modules = [
+    module("Counter"), module("DHCP"), module("Firewall"), module("NAT"), module("Null"), module("OneToOneNAT"),
+    module("Router", also: ["Netlink"]), module("Switch"),
+]
+let moduleDependencies = modules.map { Target.Dependency(stringLiteral: $0.name) }
+
 let package = Package(
     name: "hover",
     products: [
@@ -37,7 +43,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
-    targets: [
+    targets: modules + [
         // System libraries and shims, no logic.
         .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
         .systemLibrary(name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-route-3-dev"])]),
@@ -68,14 +74,6 @@ let package = Package(
             name: "ModuleKit",
             dependencies: ["Dataplane", "TypedValue", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
-        module("Counter"),
-        module("DHCP"),
-        module("Firewall"),
-        module("Null"),
-        module("Switch"),
-        module("Router", also: ["Netlink"]),
-        module("NAT"),
-        module("OneToOneNAT"),
         .target(
             name: "Controller",
             dependencies: [
@@ -112,16 +110,11 @@ let package = Package(
             name: "hoverd",
             dependencies: [
                 "RESTServer", "Controller", "Dataplane", "BPF", "HoverAPI", "ModuleCompiler", "ModuleKit",
-                "CounterModule", "NullModule", "SwitchModule",
-                "CounterModule", "NullModule", "RouterModule",
-                "CounterModule", "DHCPModule", "NullModule", "SwitchModule",
-                "CounterModule", "NATModule", "NullModule", "OneToOneNATModule",
-                "CounterModule", "FirewallModule", "NullModule",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ] + moduleDependencies,
             swiftSettings: strict),
         .executableTarget(
             name: "hoverctl",
@@ -201,13 +194,9 @@ let package = Package(
         .testTarget(
             name: "ModuleTests",
             dependencies: [
-                "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "TestSupport", "TypedValue",
-                "CounterModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
-                "Netlink", "CounterModule", "NullModule", "RouterModule",
-                "CounterModule", "DHCPModule", "NullModule", "SwitchModule", .product(name: "Logging", package: "swift-log"),
-                "CounterModule", "NATModule", "NullModule", "OneToOneNATModule",
-                "CounterModule", "FirewallModule", "NullModule",
-            ],
+                "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "Netlink", "TestSupport",
+                "TypedValue", .product(name: "Logging", package: "swift-log"),
+            ] + moduleDependencies,
             swiftSettings: strict),
         .testTarget(
             name: "HoverdTests",

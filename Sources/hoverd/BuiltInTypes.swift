@@ -7,9 +7,9 @@ import FirewallModule
 import ModuleKit
 import NATModule
 import NullModule
-import SwitchModule
-import RouterModule
 import OneToOneNATModule
+import RouterModule
+import SwitchModule
 
 extension ModuleCatalog {
     /// The module types that come with Hover.
@@ -17,10 +17,10 @@ extension ModuleCatalog {
         CounterType(),
         DHCPType(),
         FirewallType(),
-        NullType(),
-        SwitchType(),
-        RouterType(),
         NATType(),
+        NullType(),
         OneToOneNATType(),
+        RouterType(),
+        SwitchType(),
     ])
 }

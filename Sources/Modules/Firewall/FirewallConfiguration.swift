@@ -23,7 +23,8 @@ struct FirewallConfiguration: Sendable {
         let sets = try config.value(
             "sets", .list(of: .object(AddressSet.init)), default: [], "prefixes by a name that rules refer to them by")
         let texts = try config.value(
-            "rules", .list(of: .object(RuleText.init)), default: [], "in their order: the first one that matches decides")
+            "rules", .list(of: .object(RuleText.init)), default: [],
+            "in their order: the first one that matches decides")
         initial = try config.value(
             "default", .object(Self.initialActions), default: [.ingress: .accept, .egress: .accept],
             "what becomes of packets that no rule decides on; without it they are accepted")
@@ -126,7 +127,8 @@ struct FirewallConfiguration: Sendable {
                 // Equal rules without an id share their counters: only the first one can match.
                 places[rule.id] = places[rule.id] ?? index
             } else if let other = places.updateValue(index, forKey: rule.id) {
-                throw config.error("rules/\(index)/id", "rule \(other) has the id \(rule.id) already: give it another one")
+                throw config.error(
+                    "rules/\(index)/id", "rule \(other) has the id \(rule.id) already: give it another one")
             }
             rules.append(rule)
         }

@@ -67,7 +67,8 @@ extension FirewallType {
     }
 
     private static let tcpStates = [
-        "", "syn_sent", "syn_sent2", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait", "close",
+        "", "syn_sent", "syn_sent2", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait",
+        "close",
     ]
 
     /// `struct hover_connection` (`include/hover/connections.h`).

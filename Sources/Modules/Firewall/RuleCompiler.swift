@@ -212,7 +212,8 @@ struct RuleCompiler {
     /// Of the configuration, what the program asks before any rule (`rules.h`).
     private var flags: UInt64 {
         let flags = [
-            configuration.tracks, configuration.acceptsEstablished, configuration.dropsInvalid, configuration.acceptsARP,
+            configuration.tracks, configuration.acceptsEstablished, configuration.dropsInvalid,
+            configuration.acceptsARP,
             configuration.acceptsOther, configuration.acceptsDiscovery,
         ]
         return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt64($1.offset) : 0) }

@@ -90,8 +90,7 @@ static __always_inline bool firewall_is_discovery(void *pkt, const struct hover_
 }
 
 // Fills what rules ask for. Returns false where the packet cannot be read.
-static __noinline int firewall_describe(void *pkt, struct metadata *md, struct firewall_scratch *here,
-					      __u64 version)
+static __noinline int firewall_describe(void *pkt, struct metadata *md, struct firewall_scratch *here, __u64 version)
 {
 	const struct hover_headers *headers = &here->headers;
 	struct firewall_packet *packet = &here->packet;
@@ -99,7 +98,8 @@ static __noinline int firewall_describe(void *pkt, struct metadata *md, struct f
 	__u8 macs[16] = {}, class[2];
 	__be64 mac[2];
 
-	if (pkt_load(pkt, 0, &macs[2], 6) < 0 || pkt_load(pkt, 6, &macs[10], 6) < 0 || pkt_load(pkt, headers->l3_offset, class, sizeof(class)) < 0 ||
+	if (pkt_load(pkt, 0, &macs[2], 6) < 0 || pkt_load(pkt, 6, &macs[10], 6) < 0 ||
+	    pkt_load(pkt, headers->l3_offset, class, sizeof(class)) < 0 ||
 	    !hover_load_addresses(pkt, headers, &addresses))
 		return false;
 	*packet = (struct firewall_packet){
@@ -124,8 +124,8 @@ static __noinline int firewall_describe(void *pkt, struct metadata *md, struct f
 		return true;
 	packet->source_port = bpf_ntohs(headers->source_port);
 	packet->destination_port = bpf_ntohs(headers->destination_port);
-	packet->has_ports = packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP ||
-			    packet->protocol == IPPROTO_SCTP;
+	packet->has_ports =
+		packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_SCTP;
 	if (packet->protocol == (packet->ip == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
 		packet->has_ports = true;
 		packet->destination_port = 0x10000 | headers->icmp_type << 8 | headers->icmp_code;
@@ -213,8 +213,9 @@ static __always_inline struct hover_connection *firewall_connection(const struct
 	connection = hover_connection_at(here->slot);
 	if (!connection || *(volatile __u64 *)&connection->expires <= HOVER_DEAD)
 		return NULL;
-	return hover_tuple_is(here->is_reply ? &connection->reply : &connection->original, &here->flow.tuple) ?
-		       connection : NULL;
+	return hover_tuple_is(here->is_reply ? &connection->reply : &connection->original, &here->flow.tuple)
+		       ? connection
+		       : NULL;
 }
 
 // Lets a packet pass that the rules accept; a new one begins a connection.
@@ -281,7 +282,8 @@ static int firewall_answer_rejected(void *pkt, struct metadata *md)
 	return RX_DROP;
 }
 
-static __always_inline int firewall_handle_ip(void *pkt, struct metadata *md, struct firewall_scratch *here, __u64 root)
+static __always_inline int firewall_handle_ip(void *pkt, struct metadata *md, struct firewall_scratch *here,
+					      __u64 root)
 {
 	struct hover_tracked tracked = {};
 	int state = HOVER_UNTRACKED;

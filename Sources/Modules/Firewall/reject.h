@@ -75,8 +75,8 @@ static __always_inline int firewall_store_ip(void *pkt, const struct hover_heade
 			.destination = hover_unmap_ipv4(&packet->source),
 		};
 
-		return pkt_store(pkt, headers->l3_offset, &ip, sizeof(ip)) ?:
-		       pkt_compute_ipv4_checksum(pkt, headers->l3_offset);
+		return pkt_store(pkt, headers->l3_offset, &ip, sizeof(ip))
+			       ?: pkt_compute_ipv4_checksum(pkt, headers->l3_offset);
 	}
 	struct {
 		__u8 version;

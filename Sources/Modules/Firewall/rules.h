@@ -150,4 +150,5 @@ struct firewall_rule {
 
 _Static_assert(sizeof(struct firewall_page) == 8 * FIREWALL_WORDS, "a page");
 _Static_assert(sizeof(struct firewall_header) <= sizeof(struct firewall_page), "page 0");
-_Static_assert(sizeof(struct firewall_rule) * FIREWALL_RULES_A_PAGE == sizeof(struct firewall_page), "a page of rules");
+_Static_assert(sizeof(struct firewall_rule) * FIREWALL_RULES_A_PAGE == sizeof(struct firewall_page),
+	       "a page of rules");

@@ -15,7 +15,8 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);
-} ruleset SEC(".maps") __attribute__((btf_decl_tag("hover:configured"))) __attribute__((btf_decl_tag("hover:internal")));
+} ruleset SEC(".maps") __attribute__((btf_decl_tag("hover:configured")))
+__attribute__((btf_decl_tag("hover:internal")));
 
 // By version and number of the page.
 struct {
@@ -241,7 +242,8 @@ static __always_inline bool firewall_next_block(struct firewall_search *search)
 	return true;
 }
 
-static __always_inline bool firewall_rule_is_for(const struct firewall_rule *rule, const struct firewall_packet *packet)
+static __always_inline bool firewall_rule_is_for(const struct firewall_rule *rule,
+						 const struct firewall_packet *packet)
 {
 	if (!(rule->states >> (packet->state & 7) & 1))
 		return false;
@@ -254,7 +256,8 @@ static __always_inline bool firewall_rule_is_for(const struct firewall_rule *rul
 		return false;
 	if (rule->flags & FIREWALL_HAS_DESTINATION_MAC && rule->destination_mac != packet->destination_mac)
 		return false;
-	return !(rule->flags & FIREWALL_HAS_FRAGMENTS) || !(rule->flags & FIREWALL_IS_FRAGMENT) == !packet->is_fragment;
+	return !(rule->flags & FIREWALL_HAS_FRAGMENTS) ||
+	       !(rule->flags & FIREWALL_IS_FRAGMENT) == !packet->is_fragment;
 }
 
 static __always_inline struct rule_counters *firewall_counters(__u64 rule)
@@ -381,8 +384,9 @@ static __always_inline bool firewall_lead_all(struct firewall_search *search, co
 			   firewall_lead_of_address(header, packet, FIREWALL_SOURCE4, &packet->source)) ||
 	    !firewall_lead(search, FIREWALL_DESTINATION,
 			   firewall_lead_of_address(header, packet, FIREWALL_DESTINATION4, &packet->destination)) ||
-	    !firewall_lead(search, FIREWALL_DESTINATION_PORT,
-			   firewall_lead_of_port(header, packet, FIREWALL_DESTINATION_PORTS, packet->destination_port)))
+	    !firewall_lead(
+		    search, FIREWALL_DESTINATION_PORT,
+		    firewall_lead_of_port(header, packet, FIREWALL_DESTINATION_PORTS, packet->destination_port)))
 		return false;
 	if (!trees[FIREWALL_SOURCE_PORTS].levels && !trees[FIREWALL_MACS].levels) {
 		// No rule has such a bit but in `open`, where all have it.
@@ -395,8 +399,8 @@ static __always_inline bool firewall_lead_all(struct firewall_search *search, co
 	return firewall_lead(search, FIREWALL_SOURCE_PORT,
 			     firewall_lead_of_port(header, packet, FIREWALL_SOURCE_PORTS, packet->source_port)) &&
 	       firewall_lead(search, FIREWALL_MAC,
-			     firewall_search6(packet->version, trees[FIREWALL_MACS].page, trees[FIREWALL_MACS].levels, 0,
-					      packet->mac));
+			     firewall_search6(packet->version, trees[FIREWALL_MACS].page, trees[FIREWALL_MACS].levels,
+					      0, packet->mac));
 }
 
 // Finds the rule that decides on a packet, counts and logs. The answer is in `match`. Not static, as above.

@@ -53,6 +53,7 @@ struct Lease: Sendable, Hashable {
     var gateway: IPAddress?
 
     static let table = "leases"
+    static let size = 12
 
     init?(bytes: [UInt8]) {
         var reader = StructureReader(bytes)

@@ -27,8 +27,8 @@ extension RouterSlowPath {
         case .arp: await takeARP(frame, port: packet.port)
         case .discovery: await takeDiscovery(frame, port: packet.port)
         case .fragment: await fragment(frame, port: packet.port, mtu: Int(packet.metadata[0]))
-        // Whoever is the port's DHCP client listens to these packets too.
-        case .dhcp, .resolve, nil: break
+        case .dhcp: await takeDHCP(frame, port: packet.port)
+        case .resolve, nil: break
         }
     }
 

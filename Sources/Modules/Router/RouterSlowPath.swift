@@ -15,6 +15,10 @@ actor RouterSlowPath {
     var links: [Int: LinkedPort]?
     var states: [Int: PortState] = [:]
     var leases: [Int: Lease] = [:]
+    /// The DHCP clients of ports.
+    var clients: [Int: PortClient] = [:]
+    /// The addresses that neighbouring modules were told.
+    var published: [Int: [IPPrefix]] = [:]
     var learned = LearnedRoutes()
     var kernelRoutes: [KernelRoute] = []
     var schedules: [Int: AdvertisementSchedule] = [:]
@@ -93,6 +97,10 @@ actor RouterSlowPath {
         let old = links
         links = new
         await updateStates()
+        await updateClients()
+        // Another neighbour is told too.
+        published = published.filter { old?[$0.key]?.peer == new[$0.key]?.peer }
+        await publishAddresses()
         for port in plan.ports where old?[port.number]?.peer != new[port.number]?.peer {
             // At the start of this process, the neighbours are those of before.
             if old != nil { await forgetNeighbours(of: port.number) }
@@ -117,7 +125,9 @@ actor RouterSlowPath {
             }
         }
         followKernel()
+        await updateLeases()
         await updateLearned()
+        await updateClients()
         await refresh()
     }
 
@@ -162,6 +172,7 @@ actor RouterSlowPath {
         defer { leave() }
         let now = Self.now
         await updateLeases()
+        await advanceClients()
         if now >= scanDue { await scanNeighbours(at: now) }
         if now >= refreshDue {
             refreshDue = now + 1_000_000_000
@@ -207,7 +218,7 @@ actor RouterSlowPath {
 
     // MARK: Learned routes
 
-    private func updateLeases() async {
+    func updateLeases() async {
         var isChanged = false
         for port in plan.ports where port.hasDHCP {
             let key = StructureBytes().u32(port.number).bytes
@@ -218,6 +229,7 @@ actor RouterSlowPath {
             isChanged = true
         }
         if isChanged { await updateLearned() }
+        await publishAddresses()
     }
 
     /// The ports with the addresses that they have at present.
