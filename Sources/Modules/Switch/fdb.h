@@ -27,7 +27,7 @@ struct {
 	__uint(max_entries, 64);
 	__type(key, struct fdb_key);
 	__type(value, __u32);
-} static_fdb SEC(".maps");
+} static_fdb SEC(".maps") __attribute__((btf_decl_tag("hover:configured")));
 
 // The most stations that a port's limit can be.
 #define MOST_PLACES 128

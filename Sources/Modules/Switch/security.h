@@ -17,7 +17,7 @@ struct {
 	__uint(max_entries, 64);
 	__type(key, struct allowed_mac);
 	__type(value, __u8);
-} allowed_macs SEC(".maps");
+} allowed_macs SEC(".maps") __attribute__((btf_decl_tag("hover:configured")));
 
 // The first `length` bits of a port's number and an address.
 struct allowed_address4 {
@@ -38,7 +38,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct allowed_address4);
 	__type(value, __u8);
-} allowed_addresses4 SEC(".maps");
+} allowed_addresses4 SEC(".maps") __attribute__((btf_decl_tag("hover:configured")));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -46,7 +46,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct allowed_address6);
 	__type(value, __u8);
-} allowed_addresses6 SEC(".maps");
+} allowed_addresses6 SEC(".maps") __attribute__((btf_decl_tag("hover:configured")));
 
 static __always_inline bool mac_is_allowed(const mac_addr_t *mac, __u32 port)
 {

@@ -17,7 +17,7 @@ struct {
 	__uint(max_entries, 4096);
 	__type(key, __u32);
 	__type(value, struct vlan);
-} vlans SEC(".maps");
+} vlans SEC(".maps") __attribute__((btf_decl_tag("hover:configured")));
 
 // Only tags of IEEE 802.1Q count; one of a provider (802.1ad) is part of what is carried.
 enum tag {
