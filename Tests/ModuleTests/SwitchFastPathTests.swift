@@ -58,12 +58,14 @@ import TypedValue
             #expect(try await rig.ports(thatGet: frame(from: 2, to: 1), from: 2) == [1])
             #expect(try await rig.counts(configuration)["static_elsewhere"] == 1)
             #expect(try await rig.counts(configuration)["moved"] == nil)
-            let fdb = try await rig.state(configuration)["fdb"]
-            #expect(
-                fdb == [
-                    ["mac": "02:00:00:00:00:01", "port": 1, "static": true],
-                    ["mac": "02:00:00:00:00:02", "port": 2, "static": false, "age": 0],
-                ])
+            guard case .array(let rows)? = try await rig.state(configuration)["fdb"] else {
+                Issue.record("there is no fdb")
+                return
+            }
+            #expect(rows.map { $0["mac"] } == ["02:00:00:00:00:01", "02:00:00:00:00:02"])
+            #expect(rows.map { $0["port"] } == [1, 2])
+            #expect(rows.map { $0["static"] } == [true, false])
+            #expect(rows.map { $0["age"] == nil } == [true, false])
         }
     }
 

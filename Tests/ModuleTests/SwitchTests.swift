@@ -116,10 +116,21 @@ import TypedValue
             try await daemon.apply(Self.manifest())
             #expect(try await left.pings("10.0.0.2"))
             // A wrong place, so that it shows.
-            try await daemon.apply(Self.manifest("{forwarding_table: [{port: third, mac: \(try await mac(right))}]}"))
+            try await daemon.apply(Self.manifest("{forwarding_table: [{port: 3, mac: \(try await mac(right))}]}"))
             try await wait(for: "the station to be where the configuration says") {
                 try await !left.pings("10.0.0.2", wait: "0.2")
             }
+        }
+    }
+
+    @Test func aNameThatIsLinkedElsewhereIsTold() async throws {
+        let warning = "the configuration has third at port 1, and it is linked to port 3"
+        try await HoverDaemon.with(expectedWarnings: [warning]) { daemon in
+            try await addHosts(daemon.network)
+            try await daemon.apply(Self.manifest())
+            try await daemon.apply(Self.manifest("{ports: [{name: third, port: 3, isolated: true}]}"))
+            try await daemon.apply(Self.manifest("{ports: [{name: third, isolated: true}]}"))
+            try await wait(for: "the warning") { try daemon.log.contains(warning) }
         }
     }
 

@@ -9,6 +9,7 @@ extension SwitchType {
         try await withThrowingTaskGroup { group in
             group.addTask { try await followConfigurations(of: module) }
             group.addTask { try await followLinks(of: module) }
+            group.addTask { try await checkNames(of: module) }
             try await group.waitForAll()
         }
     }
@@ -24,6 +25,28 @@ extension SwitchType {
             }
             let now = monotonicNow()
             try await module.forgetStations { $0.contradicts(config, now: now) }
+        }
+    }
+
+    /// Which numbers names have is decided by the configuration alone: links that are there already may differ.
+    private func checkNames(of module: any RunningModule) async throws {
+        for await configuration in await module.configurations() {
+            guard let config = try? SwitchConfig(ConfigReader(configuration)) else { continue }
+            var links: [Int: LinkedPort] = [:]
+            for await now in await module.links() {
+                links = now
+                break
+            }
+            for port in config.numbers.configured {
+                guard let name = port.peer, links[port.number]?.peer != name,
+                    let other = links.first(where: { $0.value.peer == name })?.key
+                else { continue }
+                module.logger.warning(
+                    """
+                    switch \(module.name): the configuration has \(name) at port \(port.number), and it is linked to port \
+                    \(other): give it an entry in ports with name and port, or link it anew
+                    """)
+            }
         }
     }
 
