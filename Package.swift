@@ -133,7 +133,7 @@ let package = Package(
         .executableTarget(
             name: "HoverBench",
             dependencies: [
-                "BPF", "Dataplane", "HoverAPI", "ModuleCompiler", "TestSupport", "TypedValue",
+                "BPF", "Dataplane", "HoverAPI", "ModuleCompiler", "ModuleKit", "TestSupport", "TypedValue",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

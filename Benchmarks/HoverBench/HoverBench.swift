@@ -11,5 +11,6 @@ struct HoverBench: AsyncParsableCommand {
         subcommands: [
             ApplyBench.self, FloodBench.self, HopBench.self, InjectBench.self, PuntBench.self, RestartBench.self,
             ScaleBench.self, SwitchBench.self, WireBench.self, XDPBench.self,
+            RouterBench.self, ScaleBench.self, WireBench.self, XDPBench.self,
         ])
 }
