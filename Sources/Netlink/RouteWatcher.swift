@@ -133,6 +133,15 @@ private final class RouteSocket {
     init(groups: [Int32] = []) throws(NetlinkError) {
         descriptor = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
         guard descriptor >= 0 else { throw NetlinkError("open", "a netlink socket", errno: errno) }
+        // A port number: what is told to all passes over a socket without one.
+        var address = sockaddr_nl()
+        address.nl_family = sa_family_t(AF_NETLINK)
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
+            }
+        }
+        guard bound == 0 else { throw NetlinkError("open", "a netlink socket", errno: errno) }
         for group in groups {
             var group = group
             // SOL_NETLINK, NETLINK_ADD_MEMBERSHIP (linux/netlink.h).

@@ -159,23 +159,29 @@ struct WrittenRoute {
     var interface: String?
     var type: WrittenRouteType
 
-    init(_ config: ConfigReader) throws(ConfigError) {
+    /// Made once, for there may be a hundred thousand routes.
+    private static let gateways: ConfigFormat<[WrittenGateway]> = {
         let gateway = ConfigFormat<WrittenGateway>.text(
             "a gateway's address like 10.0.0.1, 2001:db8::1 or fe80::1%eth0", sample: WrittenGateway("10.0.0.1")
         ) { WrittenGateway($0) }
-        prefix = try config.required("prefix", .prefix, "the destinations")
+        return .either(gateway.map { [$0] }, .list(of: gateway)) { either in
+            switch either {
+            case .first(let one), .second(let one): one
+            }
+        }
+    }()
+    private static let prefixes = ConfigFormat<IPPrefix>.prefix
+    private static let types = ConfigFormat<WrittenRouteType>.choice
+
+    init(_ config: ConfigReader) throws(ConfigError) {
+        prefix = try config.required("prefix", Self.prefixes, "the destinations")
         via = try config.value(
-            "via",
-            .either(gateway.map { [$0] }, .list(of: gateway)) { either in
-                switch either {
-                case .first(let one), .second(let one): one
-                }
-            }, default: [],
+            "via", Self.gateways, default: [],
             "the gateway, or several that share the flows (ECMP); without it the destinations are on the link")
         interface = try config.optional(
             "interface", .text, "the name of the interface to the gateway, or to the destinations")
         type = try config.value(
-            "type", .choice, default: .unicast,
+            "type", Self.types, default: .unicast,
             "blackhole drops, unreachable and prohibit tell the sender too")
     }
 }

@@ -129,6 +129,8 @@ extension RouterSlowPath {
         for table in ["neighbours4", "neighbours6"] {
             for entry in (try? await module.entries(of: table, limit: 1 << 22)) ?? [] {
                 guard let key = NeighbourKey(bytes: entry.key), key.port == port else { continue }
+                // Who is asked for may be there now.
+                if Neighbour(bytes: entry.value)?.state == .incomplete { continue }
                 await remove(key)
             }
         }

@@ -40,9 +40,10 @@ actor RouterSlowPath {
     }
 
     func run() async throws {
-        try await begin()
-        defer { routeImport?.task.cancel() }
+        // Before the ports get their addresses, so that nothing that the fast path sends up is lost.
         let packets = try await module.packets(SlowPathLimits(rate: 10_000, burst: 1000, snapLength: 2048))
+        defer { routeImport?.task.cancel() }
+        try await begin()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { for await packet in packets { await self.take(packet) } }
             group.addTask { for await config in await self.module.configurations() { await self.configure(config) } }
