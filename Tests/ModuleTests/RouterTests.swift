@@ -255,6 +255,20 @@ private let python = root.appending(path: ".venv/bin/python")
         }
     }
 
+    @Test(arguments: ["xdp-native", "xdp-generic"]) func routesAtXDP(hook: String) async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, _) = try await RouterRig.addHosts(daemon.network)
+            let manifest = RouterRig.manifest().replacing("to: i:left}", with: "to: i:left, hook: \(hook)}")
+                .replacing("to: i:right}", with: "to: i:right, hook: \(hook)}")
+            try await daemon.apply(manifest)
+            #expect(try await left.pings("10.0.2.2", count: 3, wait: "5"))
+            #expect(try await left.pings("2001:db8:2::2", count: 3, wait: "5"))
+            #expect(try await left.pings("10.0.1.1"))
+            let trace = try await left.run("traceroute", "-n", "-q", "1", "-w", "2", "10.0.2.2")
+            #expect(trace.contains(" 10.0.1.1 ") && trace.contains(" 10.0.2.2 "), "\(trace)")
+        }
+    }
+
     // examples/router/router.yaml of iovisor-ovn.
     @Test func iovisorOvnsManifestApplies() async throws {
         try await HoverDaemon.with { daemon in

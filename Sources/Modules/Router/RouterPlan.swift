@@ -60,6 +60,17 @@ struct RouterPlan: Sendable {
         }
     }
 
+    /// What a configuration says of everything but routes, which may be very many, and which the fast path has.
+    init(withoutRoutes config: TypedValue) throws(ConfigError) {
+        var config = config
+        if case .object(var members) = config {
+            members["routes"] = nil
+            members["static_routes"] = nil
+            config = .object(members)
+        }
+        try self.init(ConfigReader(config))
+    }
+
     /// Whether routes can come by another way than the configuration.
     var learnsRoutes: Bool { kernelImport != nil || ports.contains(where: \.hasDHCP) }
 

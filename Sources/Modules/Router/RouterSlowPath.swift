@@ -36,7 +36,7 @@ actor RouterSlowPath {
 
     init(_ module: any RunningModule) async throws {
         self.module = module
-        plan = try RouterPlan(ConfigReader(await module.configuration()))
+        plan = try RouterPlan(withoutRoutes: await module.configuration())
     }
 
     func run() async throws {
@@ -75,7 +75,7 @@ actor RouterSlowPath {
     private func configure(_ config: TypedValue) async {
         await enter()
         defer { leave() }
-        guard let reader = try? ConfigReader(config), let new = try? RouterPlan(reader) else { return }
+        guard let new = try? RouterPlan(withoutRoutes: config) else { return }
         let old = plan
         plan = new
         for port in old.ports where port.advertisements != nil {
@@ -306,15 +306,26 @@ actor RouterSlowPath {
 
 /// What an earlier slow path left in the tables.
 func readLearned(from module: any RunningModule) async throws -> LearnedRoutes {
+    let found = try await readRoutes(
+        of: ["learned4", "learned6"], paths: "learned_paths", from: module, limit: 1 << 22)
+    return LearnedRoutes(found.routes, places: found.places)
+}
+
+/// Routes out of tables, and where their groups of next hops begin.
+///
+/// - Parameter limit: the most of each table.
+func readRoutes(
+    of tables: [String], paths table: String, from module: any RunningModule, limit: Int
+) async throws -> (routes: [IPPrefix: Route], places: [[Hop]: Int]) {
     var entries: [(prefix: IPPrefix, value: [UInt8])] = []
-    for table in ["learned4", "learned6"] {
-        entries += try await module.entries(of: table, limit: 1 << 22).compactMap { entry in
+    for table in tables {
+        entries += try await module.entries(of: table, limit: limit).compactMap { entry in
             IPPrefix(key: entry.key).map { ($0, entry.value) }
         }
     }
     var paths: [Int: Hop] = [:]
     if entries.contains(where: { Route.isOfSeveral($0.value) }) {
-        for (index, entry) in try await module.entries(of: "learned_paths", limit: 4096).enumerated() {
+        for (index, entry) in try await module.entries(of: table, limit: 1 << 20).enumerated() {
             paths[index] = Hop(bytes: entry.value)
         }
     }
@@ -328,5 +339,5 @@ func readLearned(from module: any RunningModule) async throws -> LearnedRoutes {
             return group
         }
     }
-    return LearnedRoutes(routes, places: places)
+    return (routes, places)
 }

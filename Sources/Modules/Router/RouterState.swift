@@ -5,7 +5,8 @@ import TypedValue
 
 /// What a router shows of itself, all of it out of its tables.
 func routerState(of module: any RunningModule, limit: Int) async throws -> [String: TypedValue] {
-    let plan = try RouterPlan(ConfigReader(await module.configuration()))
+    let config = await module.configuration()
+    let plan = try RouterPlan(withoutRoutes: config)
     let names = Dictionary(uniqueKeysWithValues: plan.ports.map { ($0.number, $0.name) })
     var neighbours: [TypedValue] = []
     var counts: [String: TypedValue] = [:]
@@ -20,11 +21,14 @@ func routerState(of module: any RunningModule, limit: Int) async throws -> [Stri
             neighbours.append(show(key, neighbour, names: names, now: now))
         }
     }
-    let learned = try await readLearned(from: module)
-    counts["configured_routes"] = TypedValue(plan.routes.count)
-    counts["learned_routes"] = TypedValue(learned.routes.count)
+    let configured = try await readRoutes(of: ["routes4", "routes6"], paths: "paths", from: module, limit: limit)
+    let learned = try await readRoutes(
+        of: ["learned4", "learned6"], paths: "learned_paths", from: module, limit: limit)
+    counts["configured_routes"] = TypedValue(config.count(of: "routes") + config.count(of: "static_routes"))
+    counts["learned_routes"] = TypedValue(
+        learned.routes.count < limit ? learned.routes.count : try await readLearned(from: module).routes.count)
     let routes =
-        plan.routes.map { ($0, $1, "configured") } + learned.routes.map { ($0, $1, "learned") }
+        configured.routes.map { ($0, $1, "configured") } + learned.routes.map { ($0, $1, "learned") }
     let first = routes.sorted { ($0.0.address, $0.0.length) < ($1.0.address, $1.0.length) }.prefix(limit)
     return [
         "interfaces": .array(try await interfaces(of: module, plan)),
@@ -33,6 +37,14 @@ func routerState(of module: any RunningModule, limit: Int) async throws -> [Stri
         "counts": .object(counts),
         "drops": .object(try await drops(of: module)),
     ]
+}
+
+extension TypedValue {
+    /// How many elements the list of a key has.
+    fileprivate func count(of key: String) -> Int {
+        guard case .object(let members) = self, case .array(let list)? = members[key] else { return 0 }
+        return list.count
+    }
 }
 
 private func interfaces(of module: any RunningModule, _ plan: RouterPlan) async throws -> [TypedValue] {
