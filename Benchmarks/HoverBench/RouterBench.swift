@@ -91,8 +91,12 @@ struct RouterBench: AsyncParsableCommand {
     }
 
     private func mac(of interface: String, in network: Network) async throws -> String {
-        try await network.run("cat", "/sys/class/net/\(interface)/address").trimmingCharacters(
-            in: .whitespacesAndNewlines)
+        let shown = try await network.ip("-o", "link", "show", "dev", interface)
+        let words = shown.split(separator: " ").map(String.init)
+        guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count else {
+            throw CommandFailure(command: ["ip", "link", "show", interface], status: "no address", output: shown)
+        }
+        return words[at + 1]
     }
 
     private func throughput(from host: TestHost) async throws -> Double {
