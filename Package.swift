@@ -197,6 +197,10 @@ let package = Package(
                 "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "Netlink", "TestSupport",
                 "TypedValue", .product(name: "Logging", package: "swift-log"),
             ] + moduleDependencies,
+                "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "TestSupport", "TypedValue",
+                "CounterModule", "DHCPModule", "NullModule", "SwitchModule",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "HoverdTests",

@@ -108,6 +108,26 @@ private func message(file: [UInt8] = [], serverName: [UInt8] = [], options: [UIn
         }
     }
 
+    /// Whatever the sizes are, the message is not longer than it may be, and what is in it is whole.
+    @Test func noFieldIsFilledBeyondItsEnd() throws {
+        for size in 1...255 {
+            var full = DHCPMessage(.reply, transaction: 1, hardwareAddress: [1])
+            full.kind = .offer
+            full.options[.dns] = [UInt8](repeating: 1, count: size)
+            full.options[.ntp] = [UInt8](repeating: 2, count: 255 - size + size % 7)
+            full.options[.domain] = [UInt8](repeating: 3, count: 100 + size % 31)
+            full.options[.hostname] = [UInt8](repeating: 4, count: 40 + size % 29)
+            full.options[.relayAgent] = [UInt8](repeating: 5, count: size % 50 + 1)
+            let bytes = full.bytes(atMost: 548)
+            #expect(bytes.count <= 548)
+            let read = try DHCPMessage(bytes)
+            #expect(read.options.codes.count >= 3)
+            for code in read.options.codes {
+                #expect(read.options[code] == full.options[code])
+            }
+        }
+    }
+
     @Test func whatFitsNowhereIsLeftOutFromTheEnd() throws {
         var full = DHCPMessage(.reply, transaction: 1, hardwareAddress: [1])
         full.kind = .offer
@@ -199,6 +219,48 @@ private func message(file: [UInt8] = [], serverName: [UInt8] = [], options: [UIn
             let written = parsed.bytes(atMost: 1472)
             #expect(written.count <= 1472)
             #expect(throws: Never.self) { try DHCPMessage(written) }
+        }
+    }
+}
+
+@Suite struct DHCPDatagramTests {
+    private static func datagram(_ source: String, _ destination: String) throws -> DHCPDatagram {
+        DHCPDatagram(
+            stations: (try #require(MACAddress("02:00:00:00:00:01")), .broadcast), source: try address(source),
+            destination: try address(destination), ports: (67, 68), payload: [1, 2, 3])
+    }
+
+    @Test(arguments: [("10.0.0.1", "255.255.255.255"), ("fe80::1", "ff02::1:2")])
+    func isReadAsItWasWritten(_ source: String, _ destination: String) throws {
+        let datagram = try Self.datagram(source, destination)
+        var frame = datagram.frame
+        // Short frames are padded.
+        frame.payload += [0, 0, 0]
+        let read = try #require(DHCPDatagram(frame))
+        #expect(read.frame == datagram.frame)
+        #expect(read.payload == [1, 2, 3])
+        #expect(read.ports == (67, 68))
+    }
+
+    @Test func fragmentsAreNone() throws {
+        var frame = try Self.datagram("10.0.0.1", "10.0.0.2").frame
+        var packet = try #require(IPv4Packet(bytes: frame.payload))
+        packet.moreFragments = true
+        frame.payload = packet.bytes
+        #expect(DHCPDatagram(frame) == nil)
+    }
+
+    @Test func standsAnyBytes() throws {
+        for source in ["10.0.0.1", "fe80::1"] {
+            let whole = try Self.datagram(source, source).frame
+            for _ in 0..<5000 {
+                var frame = whole
+                frame.payload.removeLast(Int.random(in: 0...frame.payload.count))
+                for index in frame.payload.indices where Int.random(in: 0..<10) == 0 {
+                    frame.payload[index] = UInt8.random(in: 0...255)
+                }
+                _ = DHCPDatagram(frame)
+            }
         }
     }
 }

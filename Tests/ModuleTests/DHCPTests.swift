@@ -31,8 +31,7 @@ import TypedValue
               {
                 return pkt_flood(pkt, md);
               }
-        links:
-          \(links)
+        \(links.isEmpty ? "" : "links:\n  \(links)")
 
         """
     }
@@ -70,6 +69,19 @@ import TypedValue
             let state = try await shown(daemon.client)
             #expect(state.leases == ["192.168.1.100 bound"])
             #expect(state.pools == ["1 of 4"])
+        }
+    }
+
+    @Test(arguments: ["xdp-native", "xdp-generic"]) func worksAtXDPToo(_ hook: String) async throws {
+        try await withHosts("one") { daemon, hosts in
+            let one = hosts[0]
+            try await daemon.apply(Self.manifest(links: ""))
+            _ = try await daemon.client.createLink(
+                from: LinkEnd(node: "dhcp"), to: LinkEnd(node: "i:one"), hook: hook)
+            #expect(try await daemon.client.links().map(\.hook) == [hook])
+            #expect(try await one.start(.udhcpc), "\(one.log(.udhcpc))")
+            #expect(try await one.addresses == ["192.168.1.100/24"])
+            #expect(try await one.host.pings("192.168.1.250"))
         }
     }
 

@@ -57,7 +57,8 @@ final class FrameSocket: Sendable {
         return frames
     }
 
-    private func receive() -> [UInt8]? {
+    /// The next frame that arrived, whatever it is; nil when there is none.
+    func receive() -> [UInt8]? {
         var frame = [UInt8](repeating: 0, count: 2048)
         var control = [UInt8](repeating: 0, count: 64)
         let length = frame.withUnsafeMutableBytes { frame in

@@ -111,6 +111,8 @@ public struct DHCPClient: Sendable {
     /// - Parameter isImmediate: leaves out the wait of 1 to 10 seconds that keeps machines that start together from
     ///   speaking all at once.
     public mutating func start(remembering old: DHCPLease?, now: Int, isImmediate: Bool = false) -> [Action] {
+        lease = nil
+        probed = nil
         tries = 0
         began = now
         if let old, old.end.map({ $0 > now }) ?? true {

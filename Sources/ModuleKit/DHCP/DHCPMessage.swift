@@ -124,7 +124,6 @@ extension DHCPMessage {
         let bootFile = bytes[108..<108 + Self.bootFileRoom]
         try options.read(bytes[Self.headSize...])
         let overload = options[.overload]?.first ?? 0
-        options[.overload] = nil
         if overload & 1 != 0 {
             try options.read(bootFile)
         } else {
