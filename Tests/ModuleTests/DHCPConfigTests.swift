@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import ModuleKit
 import Testing
 import TypedValue
@@ -150,5 +151,19 @@ import TypedValue
         let client = ClientKey(hardwareType: 1, address: [1])
         let first = database.choose(for: client, in: config.subnets[0], requested: nil, at: 0)
         #expect(first?.description == "255.255.255.255")
+    }
+
+    @Test func theReadmeNamesEveryKey() throws {
+        let readme = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources/Modules/DHCP/README.md")
+        let text = try String(contentsOf: readme, encoding: .utf8)
+        func names(_ description: ConfigDescription) -> [String] {
+            description.keys.flatMap { [$0.name] + ($0.members.map(names) ?? []) }
+        }
+        let all = Set(names(DHCPType().configDescription))
+        #expect(all.count > 30)
+        for key in all {
+            #expect(try text.contains(Regex("[`{, ]\(key)[`,}]")), "\(key)")
+        }
     }
 }

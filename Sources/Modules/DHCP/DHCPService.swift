@@ -108,7 +108,9 @@ actor DHCPService {
     }
 
     private func handle(_ batch: PacketBatch) async {
-        count(.missed, batch.missed)
+        if batch.missed > 0 {
+            count(.missed, batch.missed)
+        }
         for packet in batch {
             await handle(packet)
         }
