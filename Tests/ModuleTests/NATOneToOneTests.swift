@@ -21,7 +21,7 @@ import TypedValue
 
     @Test(arguments: Hook.allCases)
     func addresses(hook: Hook) async throws {
-        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat in
+        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat async throws in
             let cases = [
                 (1, "udp 10.0.1.1:5 > 198.51.100.7:53", "2: udp 130.192.1.1:5 > 198.51.100.7:53"),
                 (2, "tcp 198.51.100.7:80 > 130.192.1.1:5", "1: tcp 198.51.100.7:80 > 10.0.1.1:5"),
@@ -41,26 +41,26 @@ import TypedValue
             }
             let options: [UInt8] = [0x94, 4, 0, 0]
             #expect(
-                try await nat.send(NATPacket.frame("udp 10.0.1.1:5 > 198.51.100.7:53", options: options), into: 1).text
+                try await nat.text(of: NATPacket.frame("udp 10.0.1.1:5 > 198.51.100.7:53", options: options), into: 1)
                     == "2: udp 130.192.1.1:5 > 198.51.100.7:53")
             let back = try await nat.send(NATPacket.frame("udp 10.0.1.1:5 > 130.192.1.2:53"), into: 1)
             #expect(Array(back.frame[..<12]) == NATPacket.insideMAC + NATPacket.outsideMAC)
             for frame in NATPacket.fragments("udp 10.0.1.1:5 > 198.51.100.7:53", payload: 900, each: 400, id: 1) {
-                #expect(try await nat.send(frame, into: 1).text.contains(" 130.192.1.1"))
+                #expect(try await nat.text(of: frame, into: 1).contains(" 130.192.1.1"))
             }
         }
     }
 
     @Test(arguments: Hook.allCases)
     func errors(hook: Hook) async throws {
-        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat in
+        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat async throws in
             let sent = NATPacket.datagram("udp 130.192.1.1:5 > 198.51.100.7:53", payload: [1, 2])
             #expect(
-                try await nat.send(NATPacket.error("203.0.113.1 > 130.192.1.1", type: 11, quoting: sent), into: 2).text
+                try await nat.error("203.0.113.1 > 130.192.1.1", type: 11, quoting: sent, into: 2)
                     == "1: error 203.0.113.1 > 10.0.1.1 [udp 10.0.1.1:5 > 198.51.100.7:53]")
             let received = NATPacket.datagram("udp 198.51.100.7:53 > 10.0.1.1:5", payload: [1, 2])
             #expect(
-                try await nat.send(NATPacket.error("10.0.1.1 > 198.51.100.7", type: 3, quoting: received), into: 1).text
+                try await nat.error("10.0.1.1 > 198.51.100.7", type: 3, quoting: received, into: 1)
                     == "2: error 130.192.1.1 > 198.51.100.7 [udp 198.51.100.7:53 > 130.192.1.1:5]")
         }
     }
@@ -70,7 +70,7 @@ import TypedValue
         let config: TypedValue = [
             "nat_entries": [["internal_ip": "10.0.1.1", "external_ip": "130.192.1.1"]], "unmatched": "drop",
         ]
-        try await NATRig.with(OneToOneNATType(), config) { nat in
+        try await NATRig.with(OneToOneNATType(), config) { nat async throws in
             #expect(try await nat(1, "udp 10.0.1.3:5 > 198.51.100.7:53") == "dropped")
             #expect(try await nat(1, "udp 10.0.1.1:5 > 198.51.100.7:53") == "2: udp 130.192.1.1:5 > 198.51.100.7:53")
             #expect(try nat.drops(1) == 1)
@@ -106,7 +106,7 @@ import TypedValue
 
     @Test(arguments: Hook.allCases)
     func prefixesOfIPv6(hook: Hook) async throws {
-        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat in
+        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat async throws in
             let other = "2001:db8:ff::1"
             let cases = [
                 // RFC 6296, section 3.1.
@@ -139,7 +139,7 @@ import TypedValue
 
     @Test("errors of IPv6 are translated with what they quote; neighbour discovery is not", arguments: Hook.allCases)
     func messagesOfIPv6(hook: Hook) async throws {
-        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat in
+        try await NATRig.with(OneToOneNATType(), Self.config, at: hook) { nat async throws in
             let quoted = Self.frame("2001:db8:1:d550::1234", "2001:db8:ff::1")[14...]
             let error = Self.frame(
                 "2001:db8:ff::9", "2001:db8:1:d550::1234", next: 58, [3, 0, 0, 0, 0, 0, 0, 0] + quoted)

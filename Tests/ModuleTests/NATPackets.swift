@@ -16,8 +16,11 @@ enum NATPacket {
     }
 
     static func ethernet(_ datagram: [UInt8], tag: UInt16? = nil) -> [UInt8] {
-        let tag = tag.map { [0x81, 0, UInt8($0 >> 8), UInt8($0 & 0xff)] } ?? []
-        return outsideMAC + insideMAC + tag + [8, 0] + datagram
+        var frame = outsideMAC + insideMAC
+        if let tag {
+            frame += [0x81, 0, UInt8(tag >> 8), UInt8(tag & 0xff)]
+        }
+        return frame + [8, 0] + datagram
     }
 
     /// Without the Ethernet header.

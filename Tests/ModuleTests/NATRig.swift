@@ -82,7 +82,17 @@ struct NATRig {
         return Outcome(port: to, frame: run.data, nanoseconds: run.duration)
     }
 
-    /// Sends a packet into a port, and says what came out.
+    /// Sends a frame into a port, and says what came out.
+    func text(of frame: [UInt8], into port: Int) async throws -> String {
+        try await send(frame, into: port).text
+    }
+
+    /// The same for an ICMP error that quotes a datagram.
+    func error(_ text: String, type: UInt8, quoting datagram: [UInt8], into port: Int) async throws -> String {
+        try await self.text(of: NATPacket.error(text, type: type, quoting: datagram), into: port)
+    }
+
+    /// The same for a packet by its text.
     @discardableResult
     func callAsFunction(_ port: Int, _ text: String) async throws -> String {
         try await send(NATPacket.frame(text), into: port).text
