@@ -77,7 +77,7 @@ struct NATConfig {
     init(_ config: ConfigReader) throws(ConfigError) {
         publicAddress = try config.optional(
             "public_ip", .ipv4,
-            "the public address of all clients without a pool; without it the one that somebody sets in the table `public_address`"
+            "the public address of all clients without a pool; without it the router's own behind port 1, or what is set in the table `public_address`"
         )
         routerAddress = try config.optional(
             "public_port_ip", .ipv4,

@@ -11,6 +11,7 @@ public struct NATType: ModuleType {
     public let name = "nat"
     public let summary = "translates IPv4 addresses and ports between port 1, the inside, and port 2"
     public let maxPorts = 2
+    public let hasSlowPath = true
     public var objects: ModuleObjects { NatCode.objects }
 
     public func setup(_ config: ConfigReader) throws(ConfigError) -> ModuleSetup {
