@@ -29,14 +29,14 @@ struct Contest {
     let server: TestHost
     let serverAddress: String
     /// 60 bytes of UDP, as they come from the client.
-    let frame: [UInt8]
+    var frame: [UInt8]
     let ours: Side
     let peer: Side
     let rounds: Int
     let seconds: Int
 
     /// Packets of a run: few enough that what disturbs the machine meets both alike.
-    private static let packets = 500_000
+    static let packets = 500_000
 
     /// Measures TCP with offloads and without, and small UDP packets.
     func measure(_ name: String, in report: inout Report, bars: Bars) async throws {
@@ -87,7 +87,7 @@ struct Contest {
     }
 
     /// Millions of packets a second that arrive, of those that come in at the client's end of the data plane.
-    func packetRate(_ program: BPFProgram) async throws -> Double {
+    func packetRate(_ program: BPFProgram, packets: Int = Self.packets) async throws -> Double {
         let before = try await received()
         let interface = client.interface
         let frame = frame
@@ -95,7 +95,7 @@ struct Contest {
             let context = [0, UInt32(frame.count), 0, if_nametoindex(interface), 0, 0].flatMap { bytes(of: $0) }
             let start = ContinuousClock.now
             _ = try program.testRun(
-                data: frame, repeat: Self.packets, context: context, flags: BPFProgram.liveFrames, batchSize: 64)
+                data: frame, repeat: packets, context: context, flags: BPFProgram.liveFrames, batchSize: 64)
             return (ContinuousClock.now - start).components
         }
         let arrived = try await received() - before

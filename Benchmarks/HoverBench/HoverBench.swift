@@ -12,5 +12,6 @@ struct HoverBench: AsyncParsableCommand {
             ApplyBench.self, FloodBench.self, HopBench.self, InjectBench.self, PuntBench.self, RestartBench.self,
             ScaleBench.self, SwitchBench.self, WireBench.self, XDPBench.self,
             RouterBench.self, ScaleBench.self, WireBench.self, XDPBench.self,
+            ScaleBench.self, NATBench.self, SwitchBench.self, WireBench.self, XDPBench.self,
         ])
 }
