@@ -44,7 +44,7 @@ public final class ConfigReader {
     public func value<Value>(
         _ key: String, _ format: ConfigFormat<Value>, default initial: Value, _ text: String
     ) throws(ConfigError) -> Value {
-        try optional(key, format, initial: jsonValue(initial), text) ?? initial
+        try optional(key, format, initial: isDescribing ? jsonValue(initial) : nil, text) ?? initial
     }
 
     /// The value of a key that may be left out.

@@ -256,14 +256,17 @@ extension Rule {
 
     /// `struct firewall_rule`.
     fileprivate var words: [UInt64] {
-        let states = self.states.isEmpty ? 0xff : self.states.reduce(0) { $0 | $1.bit }
-        let name = Array(id.utf8.prefix(31))
-        let bytes = StructureBytes()
-            .u64(key).u8(action.number).u8(flags).u8(states).u8(dscp ?? 0).u8(tcpMask).u8(tcpFlags).u16(vlan ?? 0)
-            .u32(limit?.rate ?? 0).u32(limit?.burst ?? 0).u64(UInt64(destinationMAC?.number ?? 0))
-            .bytes(name).zeros(32 - name.count).bytes
-        return stride(from: 0, to: 64, by: 8).map { offset in
-            bytes[offset..<offset + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        let states: UInt8 = self.states.isEmpty ? 0xff : self.states.reduce(0) { $0 | $1.bit }
+        var words = [UInt64](repeating: 0, count: 8)
+        words[0] = key
+        words[1] = UInt64(action.number) | UInt64(flags) << 8 | UInt64(states) << 16 | UInt64(dscp ?? 0) << 24
+        words[1] |= UInt64(tcpMask) << 32 | UInt64(tcpFlags) << 40 | UInt64(vlan ?? 0) << 48
+        words[2] = UInt64(limit?.rate ?? 0) | UInt64(limit?.burst ?? 0) << 32
+        words[3] = UInt64(destinationMAC?.number ?? 0)
+        // The name ends with a zero.
+        for (index, byte) in id.utf8.prefix(31).enumerated() {
+            words[4 + index / 8] |= UInt64(byte) << UInt64(index % 8 * 8)
         }
+        return words
     }
 }

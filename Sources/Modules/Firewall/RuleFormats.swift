@@ -75,3 +75,27 @@ extension ConfigFormat where Value == TCPFlag {
         }
     }
 }
+
+/// The formats of a rule's keys. They are made once: there may be ten thousand rules.
+enum RuleFormat {
+    static let id = ConfigFormat<String>.text("a name of up to 31 bytes", sample: "a") {
+        (1...31).contains($0.utf8.count) ? $0 : nil
+    }
+    static let action = ConfigFormat<RuleAction>.choice
+    static let directions = ConfigFormat<[Direction]>.oneOrMore(.choice)
+    static let families = ConfigFormat<[Family]>.oneOrMore(.choice)
+    static let addresses = ConfigFormat<[String]>.oneOrMore(.text)
+    static let protocols = ConfigFormat<[UInt8]>.oneOrMore(.ipProtocol)
+    static let ports = ConfigFormat<[ClosedRange<UInt16>]>.oneOrMore(.ports)
+    static let byte = ConfigFormat<Int>.integer(0...255)
+    static let tcpFlags = ConfigFormat<[TCPFlag]>.oneOrMore(.tcpFlag)
+    static let states = ConfigFormat<[ConnectionState]>.oneOrMore(.choice)
+    static let macs = ConfigFormat<[MACAddress]>.oneOrMore(.mac)
+    static let mac = ConfigFormat<MACAddress>.mac
+    static let vlan = ConfigFormat<Int>.integer(0...4094)
+    static let dscp = ConfigFormat<Int>.integer(0...63)
+    static let limit = ConfigFormat<RateLimit>.object { (limit) throws(ConfigError) in
+        try RateLimit(limit, most: 10_000_000)
+    }
+    static let bool = ConfigFormat<Bool>.bool
+}

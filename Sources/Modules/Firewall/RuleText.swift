@@ -11,62 +11,62 @@ struct RuleText: Sendable {
 
     init(_ config: ConfigReader) throws(ConfigError) {
         rule = Rule(
-            id: try config.value(
-                "id", .text("a name of up to 31 bytes", sample: "a") { (1...31).contains($0.utf8.count) ? $0 : nil },
-                default: "",
-                "names the rule, also where it is logged; its counters are kept under it, wherever it is "
-                    + "moved. Without it they are kept as long as the rule stays as it is"),
+            id: try config.optional(
+                "id", RuleFormat.id,
+                "names the rule, also where it is logged; its counters are kept under it, wherever it is moved. Without "
+                    + "it they are kept as long as the rule stays as it is") ?? "",
             action: try config.required(
-                "action", .choice, "`count` counts, logs if told to, and leaves the decision to the rules behind"))
-        rule.directions = try Set(
-            config.value(
-                "direction", .oneOrMore(.choice), default: Direction.allCases, "of packets; without it both"))
-        rule.families = try Set(
-            config.value("family", .oneOrMore(.choice), default: Family.allCases, "of packets; without it both"))
+                "action", RuleFormat.action,
+                "`count` counts, logs if told to, and leaves the decision to the rules behind"))
+        if let directions = try config.optional("direction", RuleFormat.directions, "of packets; without it both") {
+            rule.directions = Set(directions)
+        }
+        if let families = try config.optional("family", RuleFormat.families, "of packets; without it both") {
+            rule.families = Set(families)
+        }
         source = try config.optional(
-            "source", .oneOrMore(.text), "a prefix, or the name of a set; or a list of these")
-        destination = try config.optional("destination", .oneOrMore(.text), "the same of the destination")
+            "source", RuleFormat.addresses, "a prefix, or the name of a set; or a list of these")
+        destination = try config.optional("destination", RuleFormat.addresses, "the same of the destination")
         try readL4(config)
-        try readConnection(config)
         try readFrame(config)
-        rule.limit = try config.optional(
-            "limit", .object { (limit) throws(ConfigError) in try RateLimit(limit, most: 10_000_000) },
-            "matches so many packets a second only")
-        rule.log = try config.value(
-            "log", .bool, default: false, "writes a line into the log of hoverd for each packet, up to 10 a second")
+        if let states = try config.optional(
+            "state", RuleFormat.states, "what the packet is to its connection; without it anything")
+        {
+            rule.states = Set(states)
+        }
+        rule.limit = try config.optional("limit", RuleFormat.limit, "matches so many packets a second only")
+        rule.log =
+            try config.optional(
+                "log", RuleFormat.bool, "writes a line into the log of hoverd for each packet, up to 10 a second")
+            ?? false
         try check(config)
     }
 
     private mutating func readL4(_ config: ConfigReader) throws(ConfigError) {
         rule.protocols = try config.optional(
-            "protocol", .oneOrMore(.ipProtocol), "a name or a number, or a list of these"
+            "protocol", RuleFormat.protocols, "a name or a number, or a list of these"
         ).map { Set($0) }
         rule.sourcePorts = try config.optional(
-            "source_ports", .oneOrMore(.ports), "of TCP, UDP or SCTP: a port, a range, or a list of these")
-        rule.destinationPorts = try config.optional("destination_ports", .oneOrMore(.ports), "the same")
-        rule.icmpType = try config.optional("icmp_type", .integer(0...255), "of ICMP or ICMPv6").map { UInt8($0) }
-        rule.icmpCode = try config.optional("icmp_code", .integer(0...255), "of an icmp_type").map { UInt8($0) }
-        for flag in try config.value(
-            "tcp_flags", .oneOrMore(.tcpFlag), default: [], "flags that are set, or with ! before them are not")
+            "source_ports", RuleFormat.ports, "of TCP, UDP or SCTP: a port, a range, or a list of these")
+        rule.destinationPorts = try config.optional("destination_ports", RuleFormat.ports, "the same")
+        rule.icmpType = try config.optional("icmp_type", RuleFormat.byte, "of ICMP or ICMPv6").map { UInt8($0) }
+        rule.icmpCode = try config.optional("icmp_code", RuleFormat.byte, "of an icmp_type").map { UInt8($0) }
+        for flag in try config.optional(
+            "tcp_flags", RuleFormat.tcpFlags, "flags that are set, or with ! before them are not") ?? []
         {
             rule.tcpMask |= flag.bit
             rule.tcpFlags |= flag.isSet ? flag.bit : 0
         }
     }
 
-    private mutating func readConnection(_ config: ConfigReader) throws(ConfigError) {
-        rule.states = try Set(
-            config.value(
-                "state", .oneOrMore(.choice), default: [], "what the packet is to its connection; without it anything"))
-    }
-
     private mutating func readFrame(_ config: ConfigReader) throws(ConfigError) {
-        rule.sourceMAC = try config.optional("source_mac", .oneOrMore(.mac), "an Ethernet address, or a list of them")
-        rule.destinationMAC = try config.optional("destination_mac", .mac, "an Ethernet address")
-        rule.vlan = try config.optional("vlan", .integer(0...4094), "the VLAN id of the outer tag; 0: no tag")
-        rule.dscp = try config.optional("dscp", .integer(0...63), "the codepoint (RFC 2474)")
+        rule.sourceMAC = try config.optional("source_mac", RuleFormat.macs, "an Ethernet address, or a list of them")
+        rule.destinationMAC = try config.optional("destination_mac", RuleFormat.mac, "an Ethernet address")
+        rule.vlan = try config.optional("vlan", RuleFormat.vlan, "the VLAN id of the outer tag; 0: no tag")
+        rule.dscp = try config.optional("dscp", RuleFormat.dscp, "the codepoint (RFC 2474)")
         rule.fragments = try config.optional(
-            "fragments", .bool, "true: only fragments behind the first, which have no ports; false: all but these")
+            "fragments", RuleFormat.bool,
+            "true: only fragments behind the first, which have no ports; false: all but these")
     }
 
     private func check(_ config: ConfigReader) throws(ConfigError) {
@@ -74,8 +74,7 @@ struct RuleText: Sendable {
         for (key, ports) in [("source_ports", rule.sourcePorts), ("destination_ports", rule.destinationPorts)]
         where ports != nil {
             guard !protocols.isEmpty, protocols.isSubset(of: IPProtocol.withPorts) else {
-                throw config.error(
-                    key, "only tcp, udp and sctp have ports: set protocol to one of these, or to several")
+                throw config.error(key, "only tcp, udp and sctp have ports: set protocol to one of these, or to several")
             }
         }
         if rule.tcpMask != 0, protocols != [IPProtocol.tcp] {
@@ -90,8 +89,7 @@ struct RuleText: Sendable {
         if rule.fragments == true,
             rule.sourcePorts != nil || rule.destinationPorts != nil || rule.icmpType != nil || rule.tcpMask != 0
         {
-            throw config.error(
-                "fragments", "fragments behind the first have no ports, types or flags: ask for one of both")
+            throw config.error("fragments", "fragments behind the first have no ports, types or flags: ask for one of both")
         }
     }
 
@@ -110,8 +108,7 @@ struct RuleText: Sendable {
             guard !families.isEmpty else {
                 let other = rule.families.map(\.rawValue).sorted().joined(separator: " and ")
                 throw config.error(
-                    "\(place)/\(key)",
-                    "there is no such address in the rest of the rule, which is for \(other): set "
+                    "\(place)/\(key)", "there is no such address in the rest of the rule, which is for \(other): set "
                         + "family, source and destination to one family")
             }
             rule.families = families
@@ -156,9 +153,7 @@ extension Rule {
     /// A name made of all that the rule says.
     fileprivate var contentID: String {
         var hash = StableHash()
-        for text in [
-            "\(action)", directions.map(\.rawValue).sorted().joined(), families.map(\.rawValue).sorted().joined(),
-        ]
+        for text in ["\(action)", directions.map(\.rawValue).sorted().joined(), families.map(\.rawValue).sorted().joined()]
             + ["s"] + sourceText + ["d"] + destinationText + states.map(\.rawValue).sorted()
             + (sourceMAC ?? []).map(\.description) + ["\(destinationMAC?.description ?? "")"]
         {

@@ -36,6 +36,7 @@ struct SearchTree {
     let isNarrow: Bool
 
     private var fanOut: Int { isNarrow ? 512 : 128 }
+    private var last: UInt128 { isNarrow ? UInt128(UInt32.max) : .max }
     /// What the program follows (`firewall_search4`, `firewall_search6`).
     private var mostLevels: Int { isNarrow ? 2 : 3 }
 
@@ -65,7 +66,7 @@ struct SearchTree {
         for (index, condition) in conditions.enumerated() {
             for range in condition.ranges {
                 turns.append((range.lowerBound, index))
-                if range.upperBound < .max { turns.append((range.upperBound + 1, index)) }
+                if range.upperBound < last { turns.append((range.upperBound + 1, index)) }
             }
         }
         turns.sort { $0.at < $1.at }

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HoverAPI
+import TestSupport
+import Testing
+import TypedValue
+
+/// A firewall between two hosts, as its users see it.
+@Suite struct FirewallTests {
+    /// Two hosts behind a module that carries packets from one to the other, with a firewall around it.
+    static func manifest(_ config: String) -> String {
+        """
+        modules:
+          - name: fw
+            type: firewall
+            tags: [wire]
+            config:
+        \(config.split(separator: "\n").map { "      " + $0 }.joined(separator: "\n"))
+          - name: wire
+            type: bpf/forward
+            source: |
+              static int handle_rx(void *pkt, struct metadata *md)
+              {
+              	return pkt_redirect(pkt, md, 3 - md->in_ifc);
+              }
+        links:
+          - {from: wire, to: i:left}
+          - {from: wire, to: i:right}
+        """
+    }
+
+    static func addHosts(_ network: Network) async throws -> (left: TestHost, right: TestHost) {
+        let right = try await network.addHost("right", address: "10.0.0.2/24", "fd00::2/64")
+        return (try await network.addHost("left", address: "10.0.0.1/24", "fd00::1/64"), right)
+    }
+
+    /// What the rules counted, by their ids.
+    static func packets(_ client: HoverClient) async throws -> [String: UInt64] {
+        try await list("rules", client).reduce(into: [:]) {
+            if case .string(let id)? = $1["id"], case .unsigned(let packets)? = $1["packets"] { $0[id] = packets }
+        }
+    }
+
+    /// What became of packets, both directions together.
+    static func counts(_ client: HoverClient) async throws -> [String: UInt64] {
+        try await list("counts", client).reduce(into: [:]) {
+            if case .string(let what)? = $1["what"], case .unsigned(let packets)? = $1["packets"] {
+                $0[what, default: 0] += packets
+            }
+        }
+    }
+
+    static func list(_ key: String, _ client: HoverClient) async throws -> [[String: TypedValue]] {
+        guard case .array(let list)? = try await client.state(of: "fw")[key] else { return [] }
+        return list.compactMap { if case .object(let members) = $0 { members } else { nil } }
+    }
+
+    /// What a Python program on a host prints; one that fails prints its error's name.
+    static func python(_ host: TestHost, _ body: String) async throws -> String {
+        try await host.run(
+            "python3", "-c",
+            """
+            import socket
+            try:
+            \(body.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
+            except OSError as error:
+                print(type(error).__name__)
+            """
+        ).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    static let inward = """
+        default: {ingress: drop}
+        rules:
+          - {id: from-left, action: accept, direction: ingress, source: [10.0.0.1, "fd00::1"]}
+        """
+
+    @Test func repliesComeInWhereOthersMayNot() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, right) = try await Self.addHosts(daemon.network)
+            try await daemon.apply(Self.manifest(Self.inward))
+            for (address, back) in [("10.0.0.2", "10.0.0.1"), ("fd00::2", "fd00::1")] {
+                #expect(try await left.pings(address, count: 3), "\(address) answers")
+                #expect(try await !right.pings(back, wait: "0.3"), "\(back) is not reached")
+            }
+            let counts = try await Self.counts(daemon.client)
+            #expect((counts["established"] ?? 0) >= 8)
+            #expect(counts["dropped_by_default"] == 2)
+            #expect(try await Self.packets(daemon.client) == ["from-left": 2])
+            let connections = try await Self.list("connections", daemon.client)
+            #expect(connections.count == 2)
+            #expect(connections.contains { $0["source"] == "10.0.0.1" && $0["replied"] == true })
+        }
+    }
+
+    @Test func rejectedPacketsAreAnswered() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, _) = try await Self.addHosts(daemon.network)
+            try await daemon.apply(
+                Self.manifest(
+                    """
+                    rules:
+                      - {id: no-web, action: reject, direction: ingress, protocol: tcp, destination_ports: 80}
+                      - {id: no-dns, action: reject, direction: ingress, protocol: udp, destination_ports: 53}
+                      - {id: dropped, action: drop, direction: ingress, protocol: tcp, destination_ports: 81}
+                    """))
+            for (family, address) in [("AF_INET", "10.0.0.2"), ("AF_INET6", "fd00::2")] {
+                let tcp = try await Self.python(
+                    left,
+                    """
+                    s = socket.socket(socket.\(family), socket.SOCK_STREAM)
+                    s.settimeout(5)
+                    s.connect(("\(address)", 80))
+                    """)
+                #expect(tcp == "ConnectionRefusedError", "TCP to \(address)")
+                let udp = try await Self.python(
+                    left,
+                    """
+                    s = socket.socket(socket.\(family), socket.SOCK_DGRAM)
+                    s.settimeout(5)
+                    s.connect(("\(address)", 53))
+                    s.send(b"question")
+                    s.recv(100)
+                    """)
+                #expect(udp == "ConnectionRefusedError", "UDP to \(address)")
+            }
+            let dropped = try await Self.python(
+                left,
+                """
+                s = socket.socket()
+                s.settimeout(0.3)
+                s.connect(("10.0.0.2", 81))
+                """)
+            #expect(dropped == "TimeoutError" || dropped == "timeout")
+            let counts = try await Self.counts(daemon.client)
+            #expect(counts["answers"] == 4)
+            #expect(try await Self.packets(daemon.client) == ["no-web": 2, "no-dns": 2, "dropped": 1])
+        }
+    }
+
+    @Test func aLimitLetsABurstPass() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, right) = try await Self.addHosts(daemon.network)
+            try await left.learn(right, as: "10.0.0.2")
+            try await right.learn(left, as: "10.0.0.1")
+            try await daemon.apply(
+                Self.manifest(
+                    """
+                    accept_established: false
+                    default: {ingress: drop}
+                    rules:
+                      - {id: answers, action: accept, protocol: icmp, icmp_type: 0}
+                      - {id: some, action: accept, direction: ingress, protocol: icmp, limit: {rate: 1, burst: 3}}
+                    """))
+            _ = try await left.pings("10.0.0.2", count: 10, wait: "0.5")
+            let packets = try await Self.packets(daemon.client)
+            #expect((3...4).contains(packets["some"] ?? 0))
+            #expect((6...7).contains(try await Self.counts(daemon.client)["dropped_by_default"] ?? 0))
+        }
+    }
+
+    @Test func whatIsLoggedNamesTheRule() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, _) = try await Self.addHosts(daemon.network)
+            try await daemon.apply(
+                Self.manifest(
+                    """
+                    rules:
+                      - {id: seen, action: count, direction: ingress, source: 10.0.0.1, log: true}
+                      - {id: no-echo, action: drop, direction: ingress, protocol: icmp, log: true}
+                    """))
+            #expect(try await !left.pings("10.0.0.2", wait: "0.2"))
+            try await wait(for: "two lines") {
+                let log = try daemon.log
+                return log.contains("count ingress: rule seen: protocol 1, 10.0.0.1 port 0 to 10.0.0.2")
+                    && log.contains("drop ingress: rule no-echo: protocol 1, 10.0.0.1")
+            }
+        }
+    }
+
+    @Test func countersAndConnectionsStayWhereRulesChange() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, right) = try await Self.addHosts(daemon.network)
+            try await daemon.apply(Self.manifest(Self.inward))
+            #expect(try await left.pings("10.0.0.2", count: 2))
+            let server = try await Connection.open(from: left, to: right)
+            let before = try await Self.packets(daemon.client)
+            try await daemon.apply(
+                Self.manifest(
+                    """
+                    default: {ingress: drop}
+                    rules:
+                      - {id: first, action: drop, source: 10.9.0.0/16}
+                      - {id: from-left, action: accept, direction: ingress, source: [10.0.0.1, "fd00::1"], protocol: udp}
+                    """))
+            #expect(try await daemon.client.module("fw").generation == 0, "the programs run on")
+            #expect(try await Self.packets(daemon.client) == ["first": 0, "from-left": before["from-left"] ?? 0])
+            #expect(try await server.stillWorks(), "the connection of the rule that was")
+            #expect(try await !left.pings("10.0.0.2", wait: "0.3"), "a new one")
+            // Rules that are no more have no counters.
+            try await daemon.apply(Self.manifest("rules: [{id: other, action: accept}]"))
+            try await daemon.apply(Self.manifest(Self.inward))
+            try await wait(for: "the counters to go") {
+                try await Self.packets(daemon.client)["from-left"] == 0
+            }
+        }
+    }
+
+    @Test func holdsTenThousandRules() async throws {
+        try await HoverDaemon.with { daemon in
+            let (left, _) = try await Self.addHosts(daemon.network)
+            try await daemon.apply(Self.manifest(Self.inward))
+            #expect(try await left.pings("10.0.0.2"))
+            var rules: [TypedValue] = (0..<9_999).map {
+                [
+                    "id": .string("r\($0)"), "action": "drop", "source": .string("172.16.\($0 >> 8).\($0 & 255)"),
+                    "destination": .string("10.0.\($0 % 200).0/24"), "protocol": "tcp",
+                    "destination_ports": TypedValue($0),
+                ]
+            }
+            rules.append(["id": "last", "action": "accept", "direction": "ingress", "source": "10.0.0.1"])
+            _ = try await daemon.client.updateModule("fw", ModuleChange(config: ["rules": .array(rules)]))
+            #expect(try await left.pings("10.0.0.2", count: 2))
+            guard case .array(let shown)? = try await daemon.client.state(of: "fw", limit: 10_000)["rules"] else {
+                Issue.record("no rules")
+                return
+            }
+            #expect(shown.count == 10_000)
+            #expect(shown.last == ["id": "last", "action": "accept", "direction": "ingress", "packets": 1, "bytes": 98])
+            rules[9_999] = ["id": "last", "action": "drop", "direction": "ingress", "source": "10.0.0.1"]
+            _ = try await daemon.client.updateModule("fw", ModuleChange(config: ["rules": .array(rules)]))
+            #expect(try await !left.pings("10.0.0.2", wait: "0.3"))
+            _ = try await daemon.client.updateModule("fw", ModuleChange(config: ["rules": []]))
+            #expect(try await !left.pings("10.0.0.2", wait: "0.3"), "the default drops")
+        }
+    }
+
+    @Test func goesOnWithoutItsDaemon() async throws {
+        try await DaemonSequence.with { daemons in
+            try await daemons.start()
+            let (left, right) = try await Self.addHosts(daemons.network)
+            try await daemons.apply(Self.manifest(Self.inward))
+            #expect(try await left.pings("10.0.0.2", count: 2))
+            let connection = try await Connection.open(from: left, to: right)
+            daemons.kill()
+            #expect(try await connection.stillWorks())
+            #expect(try await !right.pings("10.0.0.1", wait: "0.3"))
+            #expect(try await left.pings("10.0.0.2"))
+            try await daemons.start()
+            #expect(try await connection.stillWorks())
+            #expect((try await Self.packets(daemons.client)["from-left"] ?? 0) >= 3)
+            #expect(try await !right.pings("10.0.0.1", wait: "0.3"))
+        }
+    }
+}
+
+/// A TCP connection between two hosts, which sends a line and gets it back when it is asked to.
+private final class Connection {
+    private let process: Process
+    private let input: FileHandle
+    private let output: FileHandle
+
+    private static let program = """
+        import socket, sys, threading
+        server = socket.create_server(("10.0.0.2", 7000)) if sys.argv[1] == "server" else None
+        if server:
+            print("listening", flush=True)
+            peer = server.accept()[0]
+            while data := peer.recv(100): peer.sendall(data)
+        else:
+            peer = socket.create_connection(("10.0.0.2", 7000), timeout=5)
+            print("connected", flush=True)
+            for line in sys.stdin:
+                peer.sendall(line.encode())
+                print(peer.recv(100).decode().strip(), flush=True)
+        """
+
+    private init(_ host: TestHost, _ role: String) throws {
+        process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/nsenter")
+        process.arguments = ["--net=/run/netns/\(host.namespace)", "python3", "-c", Self.program, role]
+        let (inPipe, outPipe) = (Pipe(), Pipe())
+        process.standardInput = inPipe
+        process.standardOutput = outPipe
+        process.standardError = FileHandle.nullDevice
+        input = inPipe.fileHandleForWriting
+        output = outPipe.fileHandleForReading
+        try process.run()
+    }
+
+    deinit {
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    private var server: Connection?
+
+    static func open(from client: TestHost, to host: TestHost) async throws -> Connection {
+        let server = try Connection(host, "server")
+        guard server.line() == "listening" else { throw DaemonFailure(reason: "no server", log: "") }
+        let connection = try Connection(client, "client")
+        connection.server = server
+        guard connection.line() == "connected" else { throw DaemonFailure(reason: "no connection", log: "") }
+        return connection
+    }
+
+    private func line() -> String {
+        String(decoding: output.availableData, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func stillWorks() async throws -> Bool {
+        try input.write(contentsOf: Data("hello\n".utf8))
+        return line() == "hello"
+    }
+}
