@@ -15,10 +15,10 @@ extension FirewallType {
 
     public func state(of module: any RunningModule, limit: Int) async throws -> [String: TypedValue] {
         let configuration = try FirewallConfiguration(ConfigReader(await module.configuration()))
-        var rules: [TypedValue] = []
-        for rule in configuration.rules.prefix(limit) {
-            rules.append(try await shown(rule, module))
-        }
+        let counters = Dictionary(
+            try await module.entries(of: "rule_counters", limit: Self.mostCounters).map { ($0.key, $0.value) },
+            uniquingKeysWith: { first, _ in first })
+        let rules = configuration.rules.prefix(limit).map { shown($0, counters) }
         var state: [String: TypedValue] = [
             "rules": .array(rules), "counts": .array(try await counts(of: module)),
             "connections": .array(try await connections(of: module, limit: limit)),
@@ -32,13 +32,12 @@ extension FirewallType {
         return state
     }
 
-    private func shown(_ rule: Rule, _ module: any RunningModule) async throws -> TypedValue {
-        var counters = StructureReader(
-            try await module.value(of: StructureBytes().u64(rule.key).bytes, in: "rule_counters") ?? [])
+    private func shown(_ rule: Rule, _ counters: [[UInt8]: [UInt8]]) -> TypedValue {
+        var counted = StructureReader(counters[StructureBytes().u64(rule.key).bytes] ?? [])
         return [
             "id": .string(rule.id), "action": .string(rule.action.rawValue),
             "direction": .string(rule.directions.count == 2 ? "both" : rule.directions.first?.rawValue ?? ""),
-            "packets": TypedValue(counters.u64()), "bytes": TypedValue(counters.u64()),
+            "packets": TypedValue(counted.u64()), "bytes": TypedValue(counted.u64()),
         ]
     }
 

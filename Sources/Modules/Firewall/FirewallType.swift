@@ -47,12 +47,15 @@ public struct FirewallType: ModuleType {
     public func run(_ module: any RunningModule) async throws {
         for await value in await module.configurations() {
             guard let known = try? Self.counterKeys(value) else { continue }
-            for entry in try await module.entries(of: "rule_counters", limit: 8 * FirewallConfiguration.mostRules)
+            for entry in try await module.entries(of: "rule_counters", limit: Self.mostCounters)
             where !known.contains(entry.key) {
                 try await module.remove(entry.key, from: "rule_counters")
             }
         }
     }
+
+    /// What the table of counters has room for.
+    static let mostCounters = 4 * FirewallConfiguration.mostRules
 
     private static func counterKeys(_ value: TypedValue) throws -> Set<[UInt8]> {
         let configuration = try FirewallConfiguration(ConfigReader(value))
