@@ -140,8 +140,7 @@ let package = Package(
             path: "Benchmarks/HoverBench",
             exclude: [
                 "hops.bpf.c", "bare.bpf.c", "redirect.bpf.c", "deliver.bpf.c", "configured.c", "forward.c", "fifty.c",
-                "flood.c",
-                "punt.c",
+                "flood.c", "punt.c",
             ],
             swiftSettings: strict,
             plugins: ["CompileDataplane"]),
@@ -197,10 +196,6 @@ let package = Package(
                 "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "Netlink", "TestSupport",
                 "TypedValue", .product(name: "Logging", package: "swift-log"),
             ] + moduleDependencies,
-                "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "TestSupport", "TypedValue",
-                "CounterModule", "DHCPModule", "NullModule", "SwitchModule",
-                .product(name: "Logging", package: "swift-log"),
-            ],
             swiftSettings: strict),
         .testTarget(
             name: "HoverdTests",
