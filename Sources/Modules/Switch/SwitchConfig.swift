@@ -26,7 +26,7 @@ struct SwitchConfig {
     init(_ config: ConfigReader) throws(ConfigError) {
         fdbSize = try config.value(
             "fdb_size", .integer(16...1_048_576), default: 4096,
-            "the most stations that are learned; frames to further ones are flooded")
+            "the most stations that are learned, fixed when the switch is made; frames to further ones are flooded")
         ageingTime = try config.value(
             "ageing_time", .integer(0...1_000_000), default: 300,
             "seconds after which a station that has sent nothing is forgotten; 0: never")

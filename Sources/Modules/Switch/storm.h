@@ -39,16 +39,18 @@ static __always_inline __u32 frames_of(void *pkt)
 // Whether one more frame may be flooded.
 static __noinline bool storm_passes(__u32 port, enum flood kind, __u32 frames)
 {
-	__u32 index = port * FLOODS + kind, burst;
+	__u32 index = port * FLOODS + kind, key = index, rate, burst;
 	struct hover_bucket *bucket;
 
+	// Clang would compute it anew behind the check, or take it from the key, and the verifier not know that it is the same.
+	asm volatile("" : "+r"(index));
 	if (index >= (LAST_PORT + 1) * FLOODS)
 		return false;
+	rate = storm_rates[index];
 	burst = storm_bursts[index];
 	if (!burst)
 		return true;
-	bucket = bpf_map_lookup_elem(&storms, &index);
+	bucket = bpf_map_lookup_elem(&storms, &key);
 	// A packet of more segments than the burst would never pass.
-	return bucket &&
-	       hover_bucket_take(bucket, storm_rates[index], burst, frames < burst ? frames : burst, hover_now());
+	return bucket && hover_bucket_take(bucket, rate, burst, frames < burst ? frames : burst, hover_now());
 }
