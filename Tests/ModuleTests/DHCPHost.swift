@@ -81,18 +81,18 @@ struct DHCPHost {
             switch client {
             case .udhcpc:
                 [
-                    "udhcpc -i eth0 -n -t \(isPatient ? 5 : 1) -T \(isPatient ? 2 : 1) -A 1 -p \(folder)/udhcpc.pid",
-                    "-s \(folder)/udhcpc",
+                    "udhcpc -i eth0 -n -t \(isPatient ? 5 : 1) -T \(isPatient ? 2 * patience : 1) -A 1",
+                    "-p \(folder)/udhcpc.pid -s \(folder)/udhcpc",
                 ]
             case .dhclient:
                 [
-                    "timeout \(isPatient ? 20 : 3) dhclient -4 -1 -v -cf \(folder)/empty -lf \(folder)/dhclient.leases",
-                    "-pf \(folder)/dhclient.pid -sf \(folder)/dhclient eth0",
+                    "timeout \(isPatient ? 20 * patience : 3) dhclient -4 -1 -v -cf \(folder)/empty",
+                    "-lf \(folder)/dhclient.leases -pf \(folder)/dhclient.pid -sf \(folder)/dhclient eth0",
                 ]
             case .dhcpcd:
                 [
                     "unshare --mount sh -c 'mount -t tmpfs tmpfs /var/lib/dhcpcd && mount -t tmpfs tmpfs /run &&",
-                    "exec dhcpcd -4 -1 -t 20 -f \(folder)/dhcpcd.conf -c \(folder)/dhcpcd eth0'",
+                    "exec dhcpcd -4 -1 -t \(20 * patience) -f \(folder)/dhcpcd.conf -c \(folder)/dhcpcd eth0'",
                 ]
             }
         let command = (words + options).joined(separator: " ") + " >\(folder)/\(client).log 2>&1"

@@ -201,7 +201,7 @@ import TypedValue
                 return !shown.isEmpty && !shown.contains("tentative")
             }
             let command =
-                "timeout 20 dhclient -6 -S -1 -v -cf \(one.folder)/empty -lf \(one.folder)/six.leases "
+                "timeout \(20 * patience) dhclient -6 -S -1 -v -cf \(one.folder)/empty -lf \(one.folder)/six.leases "
                 + "-pf \(one.folder)/dhclient.pid -sf \(one.folder)/dhclient eth0"
             try await one.host.run("sh", "-c", command + " >\(one.folder)/dhclient.log 2>&1")
             #expect(
