@@ -22,8 +22,8 @@ struct DHCPHost {
         case "${reason:-$1}" in
         bound | renew | BOUND | RENEW | REBIND | REBOOT)
             address=${ip:-$new_ip_address}
-            ip address flush dev "$interface" scope global
-            ip address add "$address/${mask:-${new_subnet_cidr:-24}}" dev "$interface"
+            # A renewal changes nothing, not even for a moment.
+            ip address replace "$address/${mask:-${new_subnet_cidr:-24}}" dev "$interface"
             ;;
         deconfig | RELEASE | EXPIRE | STOP)
             ip address flush dev "$interface" scope global
