@@ -155,7 +155,7 @@ import TypedValue
 
     @Test(
         arguments: [
-            (["nat_entries": [["internal_ip": "10.0.0.1"]]], "/nat_entries/0/external_ip", ""),
+            (["nat_entries": [["internal_ip": "10.0.0.1"]]], "/nat_entries/0", "there is no external_ip"),
             (
                 ["nat_entries": [["internal_ip": "fd00::1", "external_ip": "10.0.0.1"]]], "/nat_entries/0/internal_ip",
                 "IPv4"
