@@ -184,25 +184,27 @@ import TypedValue
             let (left, right) = try await Self.addHosts(daemon.network)
             try await daemon.apply(Self.manifest(Self.inward))
             #expect(try await left.pings("10.0.0.2", count: 2))
-            let server = try await Connection.open(from: left, to: right)
-            let before = try await Self.packets(daemon.client)
-            try await daemon.apply(
-                Self.manifest(
-                    """
-                    default: {ingress: drop}
-                    rules:
-                      - {id: first, action: drop, source: 10.9.0.0/16}
-                      - {id: from-left, action: accept, direction: ingress, source: [10.0.0.1, "fd00::1"], protocol: udp}
-                    """))
-            #expect(try await daemon.client.module("fw").generation == 0, "the programs run on")
-            #expect(try await Self.packets(daemon.client) == ["first": 0, "from-left": before["from-left"] ?? 0])
-            #expect(try await server.stillWorks(), "the connection of the rule that was")
-            #expect(try await !left.pings("10.0.0.2", wait: "0.3"), "a new one")
+            try await Echo.with(from: left, to: right) { connection in
+                try await connection.works(0)
+                let before = try await Self.packets(daemon.client)
+                try await daemon.apply(
+                    Self.manifest(
+                        """
+                        default: {ingress: drop}
+                        rules:
+                          - {id: first, action: drop, source: 10.9.0.0/16}
+                          - {id: from-left, action: accept, direction: ingress, source: 10.0.0.1, protocol: udp}
+                        """))
+                #expect(try await daemon.client.module("fw").generation == 0, "the programs run on")
+                #expect(try await Self.packets(daemon.client) == ["first": 0, "from-left": before["from-left"] ?? 0])
+                // The connection of the rule that was; no new one.
+                try await connection.works(1)
+                #expect(try await !left.pings("10.0.0.2", wait: "0.3"))
+            }
             // Rules that are no more have no counters.
             try await daemon.apply(Self.manifest("rules: [{id: other, action: accept}]"))
-            try await daemon.apply(Self.manifest(Self.inward))
             try await wait(for: "the counters to go") {
-                try await Self.packets(daemon.client)["from-left"] == 0
+                try await daemon.client.allEntries(of: "rule_counters", in: "fw").count <= 1
             }
         }
     }
@@ -242,75 +244,75 @@ import TypedValue
             let (left, right) = try await Self.addHosts(daemons.network)
             try await daemons.apply(Self.manifest(Self.inward))
             #expect(try await left.pings("10.0.0.2", count: 2))
-            let connection = try await Connection.open(from: left, to: right)
-            daemons.kill()
-            #expect(try await connection.stillWorks())
-            #expect(try await !right.pings("10.0.0.1", wait: "0.3"))
-            #expect(try await left.pings("10.0.0.2"))
-            try await daemons.start()
-            #expect(try await connection.stillWorks())
+            try await Echo.with(from: left, to: right) { connection in
+                try await connection.works(0)
+                daemons.kill()
+                try await connection.works(1)
+                #expect(try await !right.pings("10.0.0.1", wait: "0.3"))
+                #expect(try await left.pings("10.0.0.2"))
+                try await daemons.start()
+                try await connection.works(2)
+            }
             #expect((try await Self.packets(daemons.client)["from-left"] ?? 0) >= 3)
             #expect(try await !right.pings("10.0.0.1", wait: "0.3"))
         }
     }
 }
 
-/// A TCP connection between two hosts, which sends a line and gets it back when it is asked to.
-private final class Connection {
-    private let process: Process
-    private let input: FileHandle
-    private let output: FileHandle
+/// A TCP connection between two hosts: what the one sends, the other sends back.
+private struct Echo {
+    /// Where the client is told to send, and says that it came back.
+    let folder: String
 
-    private static let program = """
-        import socket, sys, threading
-        server = socket.create_server(("10.0.0.2", 7000)) if sys.argv[1] == "server" else None
-        if server:
-            print("listening", flush=True)
-            peer = server.accept()[0]
-            while data := peer.recv(100): peer.sendall(data)
-        else:
-            peer = socket.create_connection(("10.0.0.2", 7000), timeout=5)
-            print("connected", flush=True)
-            for line in sys.stdin:
-                peer.sendall(line.encode())
-                print(peer.recv(100).decode().strip(), flush=True)
+    private static let server = """
+        import socket
+        server = socket.create_server(("10.0.0.2", 7000))
+        server.settimeout(30)
+        peer = server.accept()[0]
+        while data := peer.recv(100): peer.sendall(data)
         """
 
-    private init(_ host: TestHost, _ role: String) throws {
-        process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/nsenter")
-        process.arguments = ["--net=/run/netns/\(host.namespace)", "python3", "-c", Self.program, role]
-        let (inPipe, outPipe) = (Pipe(), Pipe())
-        process.standardInput = inPipe
-        process.standardOutput = outPipe
-        process.standardError = FileHandle.nullDevice
-        input = inPipe.fileHandleForWriting
-        output = outPipe.fileHandleForReading
-        try process.run()
+    private static let client = """
+        import os, socket, sys, time
+        folder = sys.argv[1]
+        for attempt in range(500):
+            try:
+                peer = socket.create_connection(("10.0.0.2", 7000), timeout=5)
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+        number = 0
+        while not os.path.exists(folder + "/end"):
+            if os.path.exists(f"{folder}/ask{number}"):
+                peer.sendall(b"hello")
+                assert peer.recv(100) == b"hello"
+                open(f"{folder}/done{number}", "w").close()
+                number += 1
+            time.sleep(0.01)
+        """
+
+    static func with(from client: TestHost, to host: TestHost, _ body: (Echo) async throws -> Void) async throws {
+        let folder = "/tmp/\(client.namespace)-echo"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        async let server = host.run("python3", "-c", Self.server)
+        async let peer = client.run("python3", "-c", Self.client, folder)
+        let result: Result<Void, any Error>
+        do {
+            try await body(Echo(folder: folder))
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        FileManager.default.createFile(atPath: folder + "/end", contents: nil)
+        _ = try? await peer
+        _ = try? await server
+        try result.get()
     }
 
-    deinit {
-        process.terminate()
-        process.waitUntilExit()
-    }
-
-    private var server: Connection?
-
-    static func open(from client: TestHost, to host: TestHost) async throws -> Connection {
-        let server = try Connection(host, "server")
-        guard server.line() == "listening" else { throw DaemonFailure(reason: "no server", log: "") }
-        let connection = try Connection(client, "client")
-        connection.server = server
-        guard connection.line() == "connected" else { throw DaemonFailure(reason: "no connection", log: "") }
-        return connection
-    }
-
-    private func line() -> String {
-        String(decoding: output.availableData, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    func stillWorks() async throws -> Bool {
-        try input.write(contentsOf: Data("hello\n".utf8))
-        return line() == "hello"
+    /// Waits until what was sent is back.
+    func works(_ number: Int) async throws {
+        FileManager.default.createFile(atPath: "\(folder)/ask\(number)", contents: nil)
+        try await wait(for: "an echo") { FileManager.default.fileExists(atPath: "\(folder)/done\(number)") }
     }
 }
