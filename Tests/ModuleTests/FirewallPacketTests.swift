@@ -128,7 +128,8 @@ import TypedValue
         let good = FirewallFrame(isEgress: true).bytes
         try await FirewallRig.with(["rules": [["action": "accept"]]]) { rig, _ in
             var packets: [[UInt8]] = []
-            for (place, value) in [(14, 0x55), (14, 0x44), (16, 0xff), (14, 0x4f), (39, 200), (39, 3)] as [(Int, UInt8)] {
+            for (place, value) in [(14, 0x55), (14, 0x44), (16, 0xff), (14, 0x4f), (39, 200), (39, 3)] as [(Int, UInt8)]
+            {
                 var packet = good
                 packet[place] = value
                 packets.append(packet)

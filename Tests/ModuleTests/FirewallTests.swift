@@ -70,6 +70,11 @@ import TypedValue
         ).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
+    private static func change(_ rules: [TypedValue], _ client: HoverClient) async throws {
+        _ = try await client.updateModule(
+            "fw", ModuleChange(config: ["default": ["ingress": "drop"], "rules": .array(rules)]))
+    }
+
     static let inward = """
         default: {ingress: drop}
         rules:
@@ -222,18 +227,19 @@ import TypedValue
                 ]
             }
             rules.append(["id": "last", "action": "accept", "direction": "ingress", "source": "10.0.0.1"])
-            _ = try await daemon.client.updateModule("fw", ModuleChange(config: ["rules": .array(rules)]))
+            try await Self.change(rules, daemon.client)
             #expect(try await left.pings("10.0.0.2", count: 2))
             guard case .array(let shown)? = try await daemon.client.state(of: "fw", limit: 10_000)["rules"] else {
                 Issue.record("no rules")
                 return
             }
             #expect(shown.count == 10_000)
-            #expect(shown.last == ["id": "last", "action": "accept", "direction": "ingress", "packets": 1, "bytes": 98])
+            #expect(
+                shown.last == ["id": "last", "action": "accept", "direction": "ingress", "packets": 1, "bytes": 98])
             rules[9_999] = ["id": "last", "action": "drop", "direction": "ingress", "source": "10.0.0.1"]
-            _ = try await daemon.client.updateModule("fw", ModuleChange(config: ["rules": .array(rules)]))
+            try await Self.change(rules, daemon.client)
             #expect(try await !left.pings("10.0.0.2", wait: "0.3"))
-            _ = try await daemon.client.updateModule("fw", ModuleChange(config: ["rules": []]))
+            try await Self.change([], daemon.client)
             #expect(try await !left.pings("10.0.0.2", wait: "0.3"), "the default drops")
         }
     }

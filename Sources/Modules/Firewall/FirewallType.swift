@@ -46,11 +46,19 @@ public struct FirewallType: ModuleType {
     /// Counters of rules that are no more would fill their table in time.
     public func run(_ module: any RunningModule) async throws {
         for await value in await module.configurations() {
-            guard let known = try? Self.counterKeys(value) else { continue }
-            for entry in try await module.entries(of: "rule_counters", limit: Self.mostCounters)
-            where !known.contains(entry.key) {
-                try await module.remove(entry.key, from: "rule_counters")
+            do {
+                try await Self.forgetCounters(of: module, but: Self.counterKeys(value))
+            } catch {
+                // The module is being deleted, mostly; otherwise the next change tries again.
+                module.logger.debug("counters of rules that are no more stay: \(error)")
             }
+        }
+    }
+
+    private static func forgetCounters(of module: any RunningModule, but known: Set<[UInt8]>) async throws {
+        for entry in try await module.entries(of: "rule_counters", limit: mostCounters)
+        where !known.contains(entry.key) {
+            try await module.remove(entry.key, from: "rule_counters")
         }
     }
 

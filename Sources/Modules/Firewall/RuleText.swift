@@ -74,7 +74,8 @@ struct RuleText: Sendable {
         for (key, ports) in [("source_ports", rule.sourcePorts), ("destination_ports", rule.destinationPorts)]
         where ports != nil {
             guard !protocols.isEmpty, protocols.isSubset(of: IPProtocol.withPorts) else {
-                throw config.error(key, "only tcp, udp and sctp have ports: set protocol to one of these, or to several")
+                throw config.error(
+                    key, "only tcp, udp and sctp have ports: set protocol to one of these, or to several")
             }
         }
         if rule.tcpMask != 0, protocols != [IPProtocol.tcp] {
@@ -89,7 +90,8 @@ struct RuleText: Sendable {
         if rule.fragments == true,
             rule.sourcePorts != nil || rule.destinationPorts != nil || rule.icmpType != nil || rule.tcpMask != 0
         {
-            throw config.error("fragments", "fragments behind the first have no ports, types or flags: ask for one of both")
+            throw config.error(
+                "fragments", "fragments behind the first have no ports, types or flags: ask for one of both")
         }
     }
 
@@ -108,7 +110,8 @@ struct RuleText: Sendable {
             guard !families.isEmpty else {
                 let other = rule.families.map(\.rawValue).sorted().joined(separator: " and ")
                 throw config.error(
-                    "\(place)/\(key)", "there is no such address in the rest of the rule, which is for \(other): set "
+                    "\(place)/\(key)",
+                    "there is no such address in the rest of the rule, which is for \(other): set "
                         + "family, source and destination to one family")
             }
             rule.families = families
@@ -153,7 +156,9 @@ extension Rule {
     /// A name made of all that the rule says.
     fileprivate var contentID: String {
         var hash = StableHash()
-        for text in ["\(action)", directions.map(\.rawValue).sorted().joined(), families.map(\.rawValue).sorted().joined()]
+        for text in [
+            "\(action)", directions.map(\.rawValue).sorted().joined(), families.map(\.rawValue).sorted().joined(),
+        ]
             + ["s"] + sourceText + ["d"] + destinationText + states.map(\.rawValue).sorted()
             + (sourceMAC ?? []).map(\.description) + ["\(destinationMAC?.description ?? "")"]
         {
