@@ -310,7 +310,7 @@ private struct Echo {
         } catch {
             result = .failure(error)
         }
-        FileManager.default.createFile(atPath: folder + "/end", contents: nil)
+        _ = FileManager.default.createFile(atPath: folder + "/end", contents: nil)
         _ = try? await peer
         _ = try? await server
         try result.get()
@@ -318,7 +318,7 @@ private struct Echo {
 
     /// Waits until what was sent is back.
     func works(_ number: Int) async throws {
-        FileManager.default.createFile(atPath: "\(folder)/ask\(number)", contents: nil)
+        _ = FileManager.default.createFile(atPath: "\(folder)/ask\(number)", contents: nil)
         try await wait(for: "an echo") { FileManager.default.fileExists(atPath: "\(folder)/done\(number)") }
     }
 }
