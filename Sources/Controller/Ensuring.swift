@@ -57,7 +57,7 @@ extension Dataplane {
         case .loadXDP(let index, _): hasXDP(interface: index)
         case .hookXDP(let index, _): xdpMode(ofInterface: index) != nil
         case .configure(let id, let generation, let tables, _):
-            try contents(ofTables: tables.map(\.name), ofModule: id, generation: generation) == tables
+            try hasConfiguration(id, generation: generation, tables: tables)
         case .wire(let slot, let target?, _): try leads(slot, to: target)
         case .wire, .replaceExit, .loadGeneration, .enterGeneration: true
         }

@@ -48,7 +48,22 @@ extension Dataplane {
         }
     }
 
-    /// What some tables of a module have at present.
+    /// Whether some tables of a module have the entries that they are to have, and no others.
+    public func hasConfiguration(
+        _ id: String, generation: Int, tables: [ConfiguredTable]
+    ) throws(DataplaneError) -> Bool {
+        let present = try contents(ofTables: tables.map(\.name), ofModule: id, generation: generation)
+        return try translating {
+            try zip(tables, present).allSatisfy { wanted, present in
+                guard try map(of: wanted.name, id, generation).information.type.isArray else {
+                    return wanted == present
+                }
+                return wanted.entries.filter { $0.value.contains { $0 != 0 } } == present.entries
+            }
+        }
+    }
+
+    /// What some tables of a module have at present; of an array what is not zero.
     public func contents(
         ofTables names: [String], ofModule id: String, generation: Int
     ) throws(DataplaneError) -> [ConfiguredTable] {

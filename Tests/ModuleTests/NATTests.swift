@@ -216,7 +216,7 @@ extension NATRig {
             #expect(try await nat.send(short, into: 1).port == nil)
             #expect(try nat.drops(.malformed) == 1)
             for size in 14..<60 {
-                _ = try? nat.run(Array(NATPacket.frame(text)[..<size]), into: 1)
+                _ = try? nat.run(Array(NATPacket.frame(text).prefix(size)), into: 1)
             }
             let arp: [UInt8] = NATPacket.frame(text)[..<12] + [8, 6] + [UInt8](repeating: 0, count: 46)
             #expect(try await nat.send(arp, into: 1).port == 2)
@@ -366,7 +366,7 @@ extension NATRig {
     func ageing(hook: Hook) async throws {
         let config: TypedValue = [
             "public_ip": "192.0.2.1", "filtering": "address-dependent",
-            "timeouts": ["udp": 100, "udp_unreplied": 1, "icmp": 1, "tcp_transitory": 1],
+            "timeouts": ["udp": 100, "udp_unreplied": 5, "icmp": 5, "tcp_transitory": 5],
         ]
         try await with(config, hook) { nat async throws in
             _ = try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53")
@@ -379,7 +379,9 @@ extension NATRig {
             _ = try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5004 SA")
             _ = try await nat(1, "tcp 10.0.0.4:5004 > 198.51.100.7:80 A")
             #expect(try nat.sessionCounts()[0] == 5)
-            try await wait(for: "three sessions to end") { try nat.sessionCounts() == [2, 5, 3, 0, 0] }
+            try await wait(for: "three sessions to end", atMost: .seconds(30)) {
+                try nat.sessionCounts() == [2, 5, 3, 0, 0]
+            }
             #expect(try nat.size("sessions") == 4)
             #expect(try nat.size("clients") == 2)
             #expect(try nat.size("mappings") == 6, "two for each end, and a contact")

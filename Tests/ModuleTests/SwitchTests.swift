@@ -88,9 +88,6 @@ import TypedValue
             }
             #expect(lost.isEmpty)
             #expect(try await daemon.client.module("sw").generation == 2)
-            try await wait(for: "entries that would last longer than they may to go") {
-                try await port(of: third, daemon.client) == nil
-            }
             #expect(try await third.pings("10.0.0.1"))
         }
     }

@@ -103,7 +103,7 @@ struct NATConfig {
         )
         ports = try config.value(
             "port_range", .ports, default: PortRange(first: 1024, last: .max),
-            "the public ports, and ICMP identifiers, that are given")
+            "the public ports that are given; of ICMP identifiers all are")
         keepsPorts = try config.value(
             "port_preservation", .bool, default: true, "whether the inside port is kept where it is free")
         keepsParity = try config.value(

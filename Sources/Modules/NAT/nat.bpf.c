@@ -58,9 +58,11 @@ struct plain_tcp {
 } __attribute__((packed));
 
 // Fills the key of a plain packet; false where it is none.
-static __always_inline bool plain_key(void *pkt, struct plain *plain, struct session_key *key, __u8 *tcp_flags)
+static __always_inline bool plain_key(void *pkt, struct plain *plain, __u32 length, struct session_key *key,
+				      __u8 *tcp_flags)
 {
-	if (plain->version_size != 0x45 || plain->fragment & bpf_htons(0x3fff))
+	if (plain->version_size != 0x45 || plain->fragment & bpf_htons(0x3fff) ||
+	    bpf_ntohs(plain->length) + ETH_HLEN > length)
 		return false;
 	key->source = plain->source;
 	key->destination = plain->destination;
@@ -134,7 +136,7 @@ static int handle_rx(void *pkt, struct metadata *md)
 	if (md->in_ifc != inside && md->in_ifc != outside)
 		return RX_ERROR;
 	if ((void *)(plain + 1) > pkt_data_end(pkt) || plain->eth.h_proto != bpf_htons(ETH_P_IP) ||
-	    !plain_key(pkt, plain, &key, &tcp_flags))
+	    !plain_key(pkt, plain, md->pktlen, &key, &tcp_flags))
 		return pkt_continue(pkt, md, stage_consider);
 	session = bpf_map_lookup_elem(&sessions, &key);
 	if (!session || session->to == md->in_ifc || session_touch(session, key.protocol, tcp_flags))

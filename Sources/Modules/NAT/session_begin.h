@@ -101,8 +101,11 @@ static __noinline int find_port(struct work *work, const struct settings *here)
 	struct port_search search = { work, here, 0 };
 	__be16 wanted = work->slot.client_port;
 	bool keeps_parity = here->keeps_parity && work->key.protocol == IPPROTO_UDP;
+	// Identifiers of pings are no ports: none of them is reserved.
+	bool is_ping = work->key.protocol == IPPROTO_ICMP;
 
-	hover_ports_begin(&work->ports, wanted, here->first_port, here->last_port, keeps_parity);
+	hover_ports_begin(&work->ports, wanted, is_ping ? 1 : here->first_port, is_ping ? 65535 : here->last_port,
+			  keeps_parity);
 	// Where half of all ports are nearly gone, the other half serves.
 	if (keeps_parity && work->ports.left > PARITY_TRIES)
 		work->ports.left = PARITY_TRIES;
