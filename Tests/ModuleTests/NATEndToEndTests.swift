@@ -260,12 +260,12 @@ import TypedValue
             let set = try await daemon.hoverctl("table", "set", "nat", "public_address", "0", "192.0.2.1")
             #expect(set.succeeded, "\(set.errors)")
             #expect(try await inside.pings("198.51.100.7"))
+            let shown = try await daemon.hoverctl("get", "module", "nat")
+            #expect(shown.output.contains("10.0.0.2"), "\(shown.output)")
             let entries = try await daemon.client.allEntries(of: "sessions", in: "nat")
             let entry = try #require(entries.first)
             let deleted = try await daemon.hoverctl("table", "delete", "nat", "sessions", entry.key.description)
             #expect(deleted.succeeded, "\(deleted.errors)")
-            let shown = try await daemon.hoverctl("get", "module", "nat")
-            #expect(shown.output.contains("10.0.0.2"), "\(shown.output)")
             // The sessions of both pings; one of them loses its other half within a second or two.
             try await wait(for: "the session to be counted as removed") {
                 guard case .object(let counts)? = try await daemon.client.state(of: "nat")["session_counts"] else {
