@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HoverAPI
+import TestSupport
+import Testing
+import TypedValue
+
+/// Modules together.
+@Suite struct GatewayTests {
+    /// examples/home-gateway, as `make demo` shows it.
+    @Test func theDemoRuns() async throws {
+        let demo = try await attempt(["scripts/demo"])
+        #expect(demo.succeeded, "\(demo.output) \(demo.errors)")
+        #expect(demo.output.contains("==> Done"))
+        #expect(demo.output.contains("all is in order"), "\(demo.output)")
+    }
+
+    /// A provider that gives its customers addresses, and a home behind one of them.
+    private static let byDHCP = """
+        modules:
+          - {name: provider, type: switch}
+          - name: addresses
+            type: dhcp
+            config:
+              server_ip: 203.0.113.9
+              server_mac: "02:00:00:00:00:09"
+              netmask: 255.255.255.0
+              addr_low: 203.0.113.100
+              addr_high: 203.0.113.110
+              router: 203.0.113.1
+              lease_time: 600
+              conflict_wait: 0
+          - name: gw
+            type: router
+            config:
+              interfaces:
+                - {name: inside, addresses: [192.168.1.1/24]}
+                - {name: nat, dhcp: true}
+          - {name: nat, type: nat}
+        links:
+          - {from: gw, to: nat}
+          - {from: nat, to: provider}
+          - {from: provider, to: addresses}
+        external_interfaces:
+          - {module: gw, iface: inside}
+          - {module: provider, iface: outside}
+        """
+
+    @Test func theRouterGetsItsAddressByDHCPAndTellsTheNAT() async throws {
+        try await DaemonSequence.with { daemons in
+            let inside = try await daemons.network.addHost("inside", address: "192.168.1.10/24")
+            try await inside.run("ip", "route", "add", "default", "via", "192.168.1.1")
+            try await daemons.network.addHost("outside", address: "203.0.113.1/24")
+            try await daemons.start()
+            try await daemons.apply(Self.byDHCP)
+            try await wait(for: "the way out", atMost: .seconds(30)) { try await inside.pings("203.0.113.1") }
+            #expect(try await daemons.client.state(of: "nat")["learned_public_address"] == "203.0.113.100")
+            daemons.kill()
+            #expect(try await inside.pings("203.0.113.1", count: 3), "nobody has to run for that")
+            try await daemons.start()
+            #expect(try await inside.pings("203.0.113.1", count: 3))
+            #expect(try await daemons.client.state(of: "nat")["learned_public_address"] == "203.0.113.100")
+            guard case .array(let leases)? = try await daemons.client.state(of: "addresses")["leases"] else {
+                Issue.record("there is no lease")
+                return
+            }
+            #expect(leases.count == 1, "the router asks for the address that it had")
+        }
+    }
+
+    /// With streams of packets going through, functions come, change and go.
+    @Test func functionsAreExchangedWhilePacketsGoThrough() async throws {
+        func manifest(_ wall: String, _ more: String = "") -> String {
+            """
+            modules:
+              - {name: lan, type: switch}
+              - name: gw
+                type: router
+                config:
+                  interfaces:
+                    - {name: lan, addresses: [192.168.1.1/24]}
+                    - {name: nat, addresses: [203.0.113.2/24]}
+              - {name: nat, type: nat, config: {public_ip: 203.0.113.2}}
+            \(wall)\(more)
+            links:
+              - {from: lan, to: gw}
+              - {from: gw, to: nat}
+            external_interfaces:
+              - {module: lan, iface: inside}
+              - {module: nat, iface: outside}
+            """
+        }
+        let places = "placements: [{node: gw, port: 2, direction: ingress}, {node: gw, port: 2, direction: egress}]"
+        let wall = """
+              - name: wall
+                type: firewall
+                \(places)
+                config: {default: {ingress: drop, egress: accept}}
+
+            """
+        let another = """
+              - name: wall-2
+                type: firewall
+                \(places)
+                config:
+                  default: {ingress: drop, egress: accept}
+                  rules: [{direction: egress, action: drop, protocol: tcp, destination_ports: 25}]
+              - {name: count, type: counter, tags: [lan]}
+
+            """
+        try await DaemonSequence.with { daemons in
+            let inside = try await daemons.network.addHost("inside", address: "192.168.1.10/24")
+            try await inside.run("ip", "route", "add", "default", "via", "192.168.1.1")
+            try await daemons.network.addHost("outside", address: "203.0.113.1/24")
+            try await daemons.start()
+            try await daemons.apply(manifest(wall))
+            #expect(try await inside.pings("203.0.113.1", count: 2, wait: "5"))
+            let lost = try await Pinging.losses(from: inside, to: "203.0.113.1") {
+                // The firewall goes, another one and a counter come, and all that it was comes back.
+                try await daemons.apply(manifest(""), "--prune")
+                try await daemons.apply(manifest(another), "--prune")
+                try await daemons.apply(manifest(wall), "--prune")
+                try await daemons.apply(
+                    manifest(wall).replacingOccurrences(of: "type: switch", with: "type: switch, config: {ageing_time: 60}"))
+                daemons.kill()
+                try await daemons.start()
+            }
+            #expect(lost.isEmpty)
+        }
+    }
+}
