@@ -37,11 +37,12 @@ public struct ClsactFilter: Sendable, Hashable {
         guard result == 0 else { throw failure("attach by clsact \(direction) to", -result, messages) }
     }
 
-    /// Whether it is there, whatever program it has.
-    public var isAttached: Bool {
+    /// The id of the program that it has; nil when it is not there.
+    public var programID: UInt32? {
         var hook = hook(direction.attachPoint)
         var options = options
-        return LibBPFMessages.capture { bpf_tc_query(&hook, &options) }.0 == 0
+        guard LibBPFMessages.capture({ bpf_tc_query(&hook, &options) }).0 == 0 else { return nil }
+        return options.prog_id
     }
 
     /// Takes the filter off. The qdisc goes too, when it has no filter left in either direction. Not attached, or the

@@ -112,8 +112,7 @@ extension Dataplane {
 
     private func pinned(ofInterface index: Int) throws(KernelError) -> [Pinned] {
         var found: [Pinned] = [.interface(index)]
-        for direction in [HookDirection.ingress, .egress]
-        where BPFFileSystem.exists(layout.link(direction, ofInterface: index)) {
+        for direction in [HookDirection.ingress, .egress] where hasHook(interface: index, direction) {
             found.append(.hook(interface: index, direction))
         }
         if BPFFileSystem.exists(layout.slots(ofInterface: index)) {
@@ -203,14 +202,26 @@ extension Dataplane {
 
     /// Whether an interface's packets enter its programs: an interface of the same number as one that is gone has none.
     public func isHooked(interface index: Int, _ direction: HookDirection) -> Bool {
-        guard usesTcx else { return clsact(index, direction).isAttached }
-        let pin = layout.link(direction, ofInterface: index)
-        guard BPFFileSystem.exists(pin) else { return false }
         do {
+            guard usesTcx else {
+                // A filter outlives the pins, and what the program of an earlier hoverd leads into.
+                let id = clsact(index, direction).programID
+                return try id != nil
+                    && id == BPFProgram(pinned: layout.program(direction.program, ofInterface: index)).id
+            }
+            let pin = layout.link(direction, ofInterface: index)
+            guard BPFFileSystem.exists(pin) else { return false }
             return try BPFLink(pinned: pin).information.interfaceIndex == UInt32(index)
         } catch {
             return false
         }
+    }
+
+    /// Whether there is a hook to take off, whatever becomes of packets there.
+    func hasHook(interface index: Int, _ direction: HookDirection) -> Bool {
+        usesTcx
+            ? BPFFileSystem.exists(layout.link(direction, ofInterface: index))
+            : clsact(index, direction).programID != nil
     }
 
     /// Whether an interface has its xdp programs.

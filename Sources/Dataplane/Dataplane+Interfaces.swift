@@ -11,6 +11,16 @@ enum InterfaceProgram: String, CaseIterable {
     var function: String { "hover_" + rawValue }
 }
 
+extension HookDirection {
+    /// What an interface's hook of this direction runs.
+    var program: InterfaceProgram {
+        switch self {
+        case .ingress: .ingress
+        case .egress: .egress
+        }
+    }
+}
+
 extension Dataplane {
     /// Loads the programs of an interface. It is not hooked yet.
     ///
@@ -30,10 +40,10 @@ extension Dataplane {
     /// Loads all programs of an interface anew, where it has some: its slots stay, and its hooks run the new ones.
     public func reattach(interface index: Int, peer: [UInt8]?) throws(DataplaneError) {
         try translating {
+            let hooked = [HookDirection.ingress, .egress].filter { isHooked(interface: index, $0) }
             try loadInterface(index, peer: peer)
-            for direction in [HookDirection.ingress, .egress] where isHooked(interface: index, direction) {
-                let kind: InterfaceProgram = direction == .ingress ? .ingress : .egress
-                let program = try BPFProgram(pinned: layout.program(kind, ofInterface: index))
+            for direction in hooked {
+                let program = try BPFProgram(pinned: layout.program(direction.program, ofInterface: index))
                 if usesTcx {
                     try BPFLink(pinned: layout.link(direction, ofInterface: index)).update(program: program)
                 } else {
@@ -93,8 +103,7 @@ extension Dataplane {
     /// Lets an interface's packets into its programs. Other programs on the hook stay where they are; ours is last.
     public func hook(interface index: Int, _ direction: HookDirection) throws(DataplaneError) {
         try translating {
-            let kind: InterfaceProgram = direction == .ingress ? .ingress : .egress
-            let program = try BPFProgram(pinned: layout.program(kind, ofInterface: index))
+            let program = try BPFProgram(pinned: layout.program(direction.program, ofInterface: index))
             if usesTcx {
                 let link = try expedited { () throws(KernelError) in
                     try BPFLink(
