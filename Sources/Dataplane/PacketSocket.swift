@@ -118,6 +118,22 @@ final class PacketSocket: Sendable {
     /// Sends a packet. When this returns it has run through its chain, up to where it waits for something: what became of
     /// it there is in the modules' counters.
     func send(_ packet: PacketOut, to place: PacketPlace) async throws(DataplaneError) {
+        let number = try await transmit(packet, to: place)
+        switch number {
+        // ENOBUFS is how the kernel tells of a packet that a program on its way dropped.
+        case 0, ENOBUFS: return
+        case EINVAL:
+            // UDP GSO, and a kernel before 6.2.
+            guard let datagrams = packet.datagrams else { throw DataplaneError(Self.failure(number)) }
+            for datagram in datagrams {
+                try await send(datagram, to: place)
+            }
+        default: throw DataplaneError(Self.failure(number))
+        }
+    }
+
+    /// Zero or an error number.
+    private func transmit(_ packet: PacketOut, to place: PacketPlace) async throws(DataplaneError) -> Int32 {
         let header = try VirtioHeader(for: packet)
         var mark = PacketPlace.trailerMark
         var trailer: [UInt8] = []
@@ -132,11 +148,9 @@ final class PacketSocket: Sendable {
         }
         while true {
             switch send(header.bytes, packet.bytes, trailer, mark: mark) {
-            // ENOBUFS is how the kernel tells of a packet that a program on its way dropped.
-            case 0, ENOBUFS: return
             case EINTR: continue
             case EAGAIN: try await waitForRoom()
-            case let number: throw DataplaneError(Self.failure(number))
+            case let number: return number
             }
         }
     }

@@ -9,6 +9,8 @@ struct TransportHeader {
     /// `IPPROTO_TCP` or `IPPROTO_UDP`.
     let number: UInt8
     let isIPv6: Bool
+    /// Bytes from the frame's start to the IP header.
+    let network: Int
     /// Bytes from the frame's start to the header.
     let start: Int
     /// Bytes from the frame's start to the end of the IP packet, without Ethernet's padding.
@@ -43,20 +45,23 @@ struct TransportHeader {
             fragment & 0x3fff == 0
         else { return nil }
         self.init(
-            number: frame[ip + 9], isIPv6: false, start: ip + 4 * Int(frame[ip] & 0xf), end: ip + Int(length),
-            addresses: ip + 12..<ip + 20, of: frame)
+            number: frame[ip + 9], isIPv6: false, network: ip, start: ip + 4 * Int(frame[ip] & 0xf),
+            end: ip + Int(length), addresses: ip + 12..<ip + 20, of: frame)
     }
 
     private init?(ipv6 frame: [UInt8], at ip: Int) {
         guard ip + 40 <= frame.count, let length = frame.word(at: ip + 4) else { return nil }
         self.init(
-            number: frame[ip + 6], isIPv6: true, start: ip + 40, end: ip + 40 + Int(length),
+            number: frame[ip + 6], isIPv6: true, network: ip, start: ip + 40, end: ip + 40 + Int(length),
             addresses: ip + 8..<ip + 40, of: frame)
     }
 
-    private init?(number: UInt8, isIPv6: Bool, start: Int, end: Int, addresses: Range<Int>, of frame: [UInt8]) {
+    private init?(
+        number: UInt8, isIPv6: Bool, network: Int, start: Int, end: Int, addresses: Range<Int>, of frame: [UInt8]
+    ) {
         self.number = number
         self.isIPv6 = isIPv6
+        self.network = network
         self.start = start
         self.end = end
         // RFC 768, RFC 9293 3.1, RFC 8200 8.1: addresses, length, protocol.
@@ -67,9 +72,12 @@ struct TransportHeader {
         }
     }
 
+    /// What the checksum is as long as it covers the pseudo-header only.
+    var partialChecksum: UInt16 { folded(pseudoSum) }
+
     /// Whether the frame's checksum covers the pseudo-header only: it is that sum, and wrong for the whole.
     func isPartial(in frame: [UInt8]) -> Bool {
-        guard end <= frame.count, frame.word(at: start + checksumOffset) == folded(pseudoSum) else { return false }
+        guard end <= frame.count, frame.word(at: start + checksumOffset) == partialChecksum else { return false }
         return folded(pseudoSum + frame.sum(of: start..<end)) != 0xffff
     }
 
@@ -98,6 +106,9 @@ extension [UInt8] {
     fileprivate func word(at offset: Int) -> UInt16? {
         offset + 2 <= count ? UInt16(self[offset]) << 8 | UInt16(self[offset + 1]) : nil
     }
+
+    /// The ones' complement sum of a part in 16 bits, whose complement is an IPv4 header's checksum.
+    func foldedSum(of range: Range<Int>) -> UInt16 { folded(sum(of: range)) }
 
     /// The sum of 16-bit numbers in network order; an odd byte counts as the first of a number.
     fileprivate func sum(of range: Range<Int>) -> UInt64 {
