@@ -36,11 +36,11 @@ import Testing
     @Test func aRenamedInterfaceStaysLinked() async throws {
         try await HoverDaemon.with { daemon in
             let (left, _, _) = try await daemon.oneModule()
-            try await daemon.network.ip("link", "set", "right", "name", "uplink-with-15c")
+            try await daemon.network.rename("right", to: "uplink-with-15c")
             try await wait(for: "the new name") {
                 try await daemon.client.links().contains { $0.to.node == "i:uplink-with-15c" }
             }
-            #expect(try await left.pings("10.0.0.2"))
+            try await wait(for: "packets") { try await left.pings("10.0.0.2") }
         }
     }
 

@@ -78,6 +78,21 @@ public struct Network: Sendable {
         return names
     }
 
+    /// Renames an interface in `hoverd`'s namespace, which stays up meanwhile if the kernel does that (since Linux 6.2).
+    ///
+    /// - Returns: whether it did.
+    @discardableResult
+    public func rename(_ interface: String, to name: String) async throws -> Bool {
+        let rename = ["ip", "-n", self.name, "link", "set", "dev", interface, "name", name]
+        if try await attempt(rename).succeeded {
+            return true
+        }
+        try await ip("link", "set", "dev", interface, "down")
+        try await shell(rename)
+        try await ip("link", "set", "dev", name, "up")
+        return false
+    }
+
     /// Runs a command in `hoverd`'s network namespace, with the mounts of this process.
     @discardableResult
     public func run(_ words: String...) async throws -> String {
