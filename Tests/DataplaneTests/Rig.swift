@@ -5,6 +5,7 @@ import Dataplane
 import Foundation
 import Logging
 import ModuleCompiler
+import TestSupport
 
 /// A data plane of a test's own, with modules compiled from source, whose programs are run on packets without a device.
 struct Rig {
@@ -13,11 +14,11 @@ struct Rig {
     private let compiler: ModuleCompiler
 
     /// One for all tests: it bounds how many compilations run at once.
-    private static let compiler = Result {
+    static let compiler = Result {
         let environment = ProcessInfo.processInfo.environment
         return ModuleCompiler(
             clang: try ClangInstallation.find(environment: environment),
-            includeDirectory: try findIncludeDirectory(environment: environment))
+            includeDirectory: try findIncludeDirectory(environment: environment), seconds: 10 * patience)
     }
 
     /// Runs `body` with an empty data plane, which is cleared afterwards, whatever happens.

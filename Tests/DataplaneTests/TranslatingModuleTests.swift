@@ -2,8 +2,6 @@
 
 import BPF
 import Dataplane
-import Foundation
-import ModuleCompiler
 import Testing
 
 /// The packet helpers inside a module, with its tail calls and the verifier's check for every port.
@@ -46,10 +44,7 @@ import Testing
 
     @Test func aModuleUsesThemAtBothHooks() async throws {
         try await Rig.with { rig in
-            let environment = ProcessInfo.processInfo.environment
-            let compiler = ModuleCompiler(
-                clang: try ClangInstallation.find(environment: environment),
-                includeDirectory: try findIncludeDirectory(environment: environment))
+            let compiler = try Rig.compiler.get()
             let image = ModuleImage(
                 code: ModuleCode(
                     ModuleObjects(

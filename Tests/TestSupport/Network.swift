@@ -153,7 +153,9 @@ public struct TestHost: Sendable {
     }
 
     /// Whether an address answers a ping.
-    public func pings(_ address: String, count: Int = 1, wait seconds: String = "1") async throws -> Bool {
+    ///
+    /// - Parameter seconds: how long to wait; a second times `patience` unless it is said.
+    public func pings(_ address: String, count: Int = 1, wait seconds: String = "\(patience)") async throws -> Bool {
         try await attempt([
             "nsenter", "--net=/run/netns/\(namespace)", "ping", "-q", "-n", "-c", "\(count)", "-i", "0.05", "-W",
             seconds, address,
