@@ -56,7 +56,8 @@ import Testing
                 try await goBack(to: before, change, sequence)
                 #expect(try await left.pings("10.0.0.2"), "step \(step)")
                 sequence.kill()
-                step += 1
+                // There are hundreds of steps, of which an emulated processor would take hours.
+                step += isEmulated ? 12 : 1
                 guard step < 400 else { throw DaemonFailure(reason: "\(change) has no end", log: "") }
             }
             #expect(step > 2, "\(change) has steps")
@@ -81,7 +82,7 @@ import Testing
                 #expect(try await left.pings("10.0.0.2"), "step \(step)")
                 #expect(try await sequence.client.doctor().findings.isEmpty, "step \(step)")
                 // Steps that follow each other are alike.
-                step += step < 30 ? 1 : 7
+                step += isEmulated ? 25 : step < 30 ? 1 : 7
             }
             #expect(step > 30)
         }

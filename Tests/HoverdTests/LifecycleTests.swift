@@ -70,7 +70,7 @@ import Testing
             let script = """
                 while umount /sys/fs/bpf 2>/dev/null; do :; done
                 \(command) 2>\(folder)/log & daemon=$!
-                for _ in $(seq 1000); do
+                for _ in $(seq \(1000 * patience)); do
                     curl -sf --unix-socket \(socket) http://hover/v1/version >/dev/null && break
                     kill -0 $daemon || break
                     read -rt 0.01 <> <(:) || :
