@@ -23,6 +23,8 @@ public enum Feature: Sendable, Hashable, CaseIterable {
     case verifierLogEnd
     /// The helper `bpf_ktime_get_tai_ns`, the newest that Hover's own helpers call.
     case taiClock
+    /// Metadata of an xdp program's frame that are longer than 32 bytes.
+    case longMetadata
 
     /// The first version of Linux that has it.
     public var since: String {
@@ -32,6 +34,7 @@ public enum Feature: Sendable, Hashable, CaseIterable {
         case .batchedLookup: "5.6"
         case .verifierLogEnd: "6.4"
         case .taiClock: "6.1"
+        case .longMetadata: "6.8"
         }
     }
 
@@ -45,6 +48,7 @@ public enum Feature: Sendable, Hashable, CaseIterable {
                 case .batchedLookup: try Feature.hasBatchedLookup()
                 case .verifierLogEnd: try Feature.hasVerifierLogEnd()
                 case .taiClock: try Feature.knows(BPF_FUNC_ktime_get_tai_ns)
+                case .longMetadata: try Feature.hasLongMetadata()
                 }
             return isSupported ? .supported : .unsupported(since: since)
         } catch {
@@ -121,8 +125,21 @@ public enum Feature: Sendable, Hashable, CaseIterable {
             "processed ")
     }
 
-    private static func load(_ instructions: [bpf_insn]) throws(KernelError) -> BPFProgram {
-        let type = bpf_prog_type(ProgramType.schedulerClassifier.rawValue)
+    /// Runs a program that asks for metadata of 64 bytes. What the helper answers is the verdict: 0, or an error where
+    /// they are too long (xdp_metalen_invalid, include/net/xdp.h).
+    private static func hasLongMetadata() throws(KernelError) -> Bool {
+        var call = bpf_insn()
+        call.code = UInt8(BPF_JMP | BPF_CALL)
+        call.imm = Int32(BPF_FUNC_xdp_adjust_meta.rawValue)
+        // The first register has the frame already.
+        let program = try load([move(register: 2, -64), call, exit], as: .xdp)
+        return try program.testRun(data: [UInt8](repeating: 0, count: 64)).returnValue == 0
+    }
+
+    private static func load(
+        _ instructions: [bpf_insn], as type: ProgramType = .schedulerClassifier
+    ) throws(KernelError) -> BPFProgram {
+        let type = bpf_prog_type(type.rawValue)
         let number = bpf_prog_load(type, "hover_probe", "GPL", instructions, instructions.count, nil)
         return BPFProgram(descriptor: BPFDescriptor(adopting: try check(number, "load program", "hover_probe")))
     }

@@ -26,6 +26,7 @@ extension Feature {
         case .batchedLookup: "batched reading of maps"
         case .verifierLogEnd: "verifier log that keeps its end"
         case .taiClock: "bpf_ktime_get_tai_ns"
+        case .longMetadata: "xdp metadata of more than 32 bytes"
         }
     }
 
@@ -36,6 +37,7 @@ extension Feature {
         case .batchedLookup: "tables that change while they are read may be read in part"
         case .verifierLogEnd: "explaining why a program is refused can take 256 MiB of memory for a moment"
         case .taiClock: "Hover needs Linux 6.1, and what modules use of it may be refused"
+        case .longMetadata: "packets with md->data are dropped on their way from xdp to tc, counted as hand_up"
         }
     }
 }
