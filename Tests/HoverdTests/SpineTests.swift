@@ -156,9 +156,11 @@ import Testing
     }
 
     @Test func manyClientsAtOnce() async throws {
+        // As many as clang is ready with in the 60 s that a client waits for its answer.
+        let count = isEmulated ? 4 : 12
         try await HoverDaemon.with { daemon in
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for number in 0..<12 {
+                for number in 0..<count {
                     group.addTask {
                         let module = try await daemon.forward("m\(number)")
                         try await daemon.link((module.id, 1), (module.id, 2))
@@ -170,8 +172,8 @@ import Testing
                 }
                 try await group.waitForAll()
             }
-            #expect(try await daemon.client.modules().count == 6)
-            #expect(try await daemon.client.links().count == 6)
+            #expect(try await daemon.client.modules().count == count / 2)
+            #expect(try await daemon.client.links().count == count / 2)
         }
     }
 }
