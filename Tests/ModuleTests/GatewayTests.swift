@@ -122,7 +122,8 @@ import TypedValue
                 try await daemons.apply(manifest(another), "--prune")
                 try await daemons.apply(manifest(wall), "--prune")
                 try await daemons.apply(
-                    manifest(wall).replacingOccurrences(of: "type: switch", with: "type: switch, config: {ageing_time: 60}"))
+                    manifest(wall).replacingOccurrences(
+                        of: "type: switch", with: "type: switch, config: {ageing_time: 60}"))
                 daemons.kill()
                 try await daemons.start()
             }
