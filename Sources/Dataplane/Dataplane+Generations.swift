@@ -142,7 +142,7 @@ struct EarlierGeneration {
         guard Migration.canCopy(was.type), Migration.canCopy(new.type), was.type.isPerCPU == new.type.isPerCPU else {
             throw DataplaneError.notAModule(
                 "table \(table) is a \(was.type) of \(was.maxEntries) entries and would be a \(new.type) of "
-                    + "\(new.maxEntries), which cannot take its entries over: give it another name")
+                    + "\(new.maxEntries), which cannot take its entries over: keep its size, or give it another name")
         }
         try program?.setAutoload(difference != nil)
         return Migration(table: table, from: running, to: new, program: difference == nil ? nil : program)
