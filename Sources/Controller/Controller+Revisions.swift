@@ -103,11 +103,7 @@ private struct Rollback {
             // Built-in code is this hoverd's.
             updated.code = module.code
         }
-        let isReplaced =
-            updated.code != module.code
-            || row.config != module.config
-                && (row.setup?.constants, row.setup?.sizes) != (module.setup?.constants, module.setup?.sizes)
-            || row.config != module.config && row.type == nil
+        let isReplaced = updated.code != module.code || !updated.isLoaded(as: module)
         updated.generation = module.generation + (isReplaced ? 1 : 0)
         guard updated != module else { return }
         if module.isAtXDP, let obstacle = row.unfitForXDP {

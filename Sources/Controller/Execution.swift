@@ -14,10 +14,6 @@ extension Dataplane {
                     tables[id] = loaded
                 }
             } catch {
-                // Some of its entries may be set.
-                if case .configure = action {
-                    undo([action])
-                }
                 undo(plan.actions[..<position])
                 throw FailedAction(action: action, error: error)
             }

@@ -92,13 +92,17 @@ extension ModuleRecord {
     /// - Throws: `.invalid` with the place of what is wrong.
     mutating func configure(_ new: [String: TypedValue], _ catalog: ModuleCatalog) throws(HoverError) {
         guard new != config else { return }
-        let before = setup
+        let before = self
         config = new
         try prepare(catalog)
-        guard let setup, let before, setup.constants == before.constants, setup.sizes == before.sizes else {
+        if !isLoaded(as: before) {
             generation += 1
-            return
         }
+    }
+
+    /// Whether its programs are loaded with the same values and table sizes as another one's.
+    func isLoaded(as other: ModuleRecord) -> Bool {
+        (setup?.constants ?? config) == (other.setup?.constants ?? other.config) && setup?.sizes == other.setup?.sizes
     }
 
     /// Finds what the configuration means, and gives the module the ports that it speaks of.

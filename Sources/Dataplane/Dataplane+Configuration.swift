@@ -17,11 +17,27 @@ public struct ConfiguredTable: Sendable, Hashable {
 
 extension Dataplane {
     /// Brings the entries of a module's tables from what they were to what they are to be, one by one, while packets go
-    /// through: new and changed ones table by table, then those that go, in the last table first.
+    /// through: new and changed ones table by table, then those that go, in the last table first. On a failure they are
+    /// again what they were.
     ///
     /// - Parameter generation: of the module, which need not be in force.
     public func configure(
         _ id: String, generation: Int, tables: [ConfiguredTable], before: [ConfiguredTable]
+    ) throws(DataplaneError) {
+        do {
+            try change(id, generation, from: before, to: tables)
+        } catch {
+            do {
+                try change(id, generation, from: tables, to: before)
+            } catch let second {
+                logger.warning("could not take the entries of module \(id) back: \(second)")
+            }
+            throw error
+        }
+    }
+
+    private func change(
+        _ id: String, _ generation: Int, from before: [ConfiguredTable], to tables: [ConfiguredTable]
     ) throws(DataplaneError) {
         let old = Dictionary(before.map { ($0.name, $0.entries) }, uniquingKeysWith: { first, _ in first })
         try translating {

@@ -155,7 +155,7 @@ public struct ModuleChange: Codable, Sendable, Hashable {
     public var name: String?
     public var tags: [String]?
     public var placements: [Placement]?
-    /// Values of the source's `const volatile` globals; those that it does not name stay.
+    /// The whole configuration as it is to be: what it leaves out is as in a new module.
     public var config: [String: TypedValue]?
 
     public init(

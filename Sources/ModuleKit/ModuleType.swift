@@ -59,8 +59,8 @@ extension ModuleType {
 public struct ModuleSetup: Sendable, Hashable {
     /// Values for `const volatile` globals. Other ones load the programs anew, beside those that run.
     public var constants: [String: TypedValue]
-    /// The most entries of tables. Other ones load the programs anew; a table of an ageing kind keeps the size that it
-    /// was made with.
+    /// The most entries of tables. Other ones load the programs anew, with the entries that the tables have. A table that
+    /// expires entries (`HOVER_AGING_TABLE`) cannot have another size later: such a change is refused.
     public var sizes: [String: Int]
     /// All entries of the tables that the configuration decides alone. Where only these differ, the entries that differ
     /// are set or removed while the programs run on: tables in the order in which they are here, and back to front for
