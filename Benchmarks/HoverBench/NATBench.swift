@@ -29,7 +29,8 @@ struct NATBench: AsyncParsableCommand {
                 to: (gateways.inside, .init(ipv4: 0xc000_0202)))
             let contest = Contest(
                 network: network, client: inside, server: outside, serverAddress: "192.0.2.2", frame: frame,
-                ours: Self.ours(daemon.client, inside),
+                ours: .linked(
+                    daemon.client, [("inside", "router", 1), ("outside", "nat", 2)], warmingUp: inside, "192.0.2.2"),
                 peer: .init(begin: { try await warmUp(inside, "192.0.2.2") }, end: {}), rounds: options.rounds,
                 seconds: options.seconds)
             try await contest.measure(
@@ -51,14 +52,10 @@ struct NATBench: AsyncParsableCommand {
         try await network.run("nft", "add rule ip nat out oifname \(outside.interface) masquerade")
         try await network.run("sysctl", "-qw", "net.netfilter.nf_conntrack_udp_timeout=1")
         try await shell("ip", "-n", inside.namespace, "route", "add", "default", "via", "10.0.0.1")
-        return (try await address(of: inside.interface, network), try await address(of: outside.interface, network))
-    }
-
-    private func address(of interface: String, _ network: Network) async throws -> MACAddress {
-        let words = try await network.ip("-o", "link", "show", "dev", interface).split(separator: " ").map(String.init)
-        guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count, let address = MACAddress(words[at + 1])
-        else { throw CommandFailure(command: ["ip", "link", "show"], status: "no address", output: interface) }
-        return address
+        return (
+            try await network.ethernetAddress(of: inside.interface),
+            try await network.ethernetAddress(of: outside.interface)
+        )
     }
 
     /// The router has the interfaces' own addresses, so that hosts need not learn others when turns change.
@@ -79,23 +76,6 @@ struct NATBench: AsyncParsableCommand {
                 name: "nat", type: "nat", config: ["public_ip": "192.0.2.1", "timeouts": ["udp_unreplied": 1]]))
         _ = try await client.createLink(
             from: LinkEnd(node: "router", port: 2), to: LinkEnd(node: "nat", port: 1))
-    }
-
-    private static func ours(_ client: HoverClient, _ inside: TestHost) -> Contest.Side {
-        .init(
-            begin: {
-                for (interface, module, port) in [("inside", "router", 1), ("outside", "nat", 2)] {
-                    _ = try await client.createLink(
-                        from: LinkEnd(node: "i:" + interface), to: LinkEnd(node: module, port: port))
-                }
-                try await warmUp(inside, "192.0.2.2")
-            },
-            end: {
-                for link in try await client.links()
-                where link.from.node.hasPrefix("i:") || link.to.node.hasPrefix("i:") {
-                    try await client.deleteLink(link.id)
-                }
-            })
     }
 
     /// Each packet is the first of its flow: the client is another one each time, and older flows have ended.

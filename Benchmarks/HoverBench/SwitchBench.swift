@@ -28,7 +28,8 @@ struct SwitchBench: AsyncParsableCommand {
                 frame: smallPacket(
                     from: (try await left.ethernetAddress(), .init(ipv4: 0x0a00_0001)),
                     to: (try await right.ethernetAddress(), .init(ipv4: 0x0a00_0002))),
-                ours: .linked(daemon.client, "switch", [("left", 1), ("right", 2)], warmingUp: left, "10.0.0.2"),
+                ours: .linked(
+                    daemon.client, [("left", "switch", 1), ("right", "switch", 2)], warmingUp: left, "10.0.0.2"),
                 peer: .init(
                     begin: {
                         for host in [left, right] {
@@ -64,14 +65,14 @@ func warmUp(_ host: TestHost, _ address: String) async throws {
 }
 
 extension Contest.Side {
-    /// A module of Hover's that is linked to interfaces as long as it is its turn.
+    /// Modules of Hover's that are linked to interfaces as long as it is their turn.
     static func linked(
-        _ client: HoverClient, _ module: String, _ links: [(interface: String, port: Int)], warmingUp host: TestHost,
+        _ client: HoverClient, _ links: [(interface: String, module: String, port: Int)], warmingUp host: TestHost,
         _ address: String
     ) -> Contest.Side {
         Contest.Side(
             begin: {
-                for (interface, port) in links {
+                for (interface, module, port) in links {
                     _ = try await client.createLink(
                         from: LinkEnd(node: "i:" + interface), to: LinkEnd(node: module, port: port))
                 }
