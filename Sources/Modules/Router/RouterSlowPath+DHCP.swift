@@ -78,7 +78,11 @@ extension RouterSlowPath {
     private func endLease(at number: Int) async {
         guard leases[number] != nil else { return }
         await write([UInt8](repeating: 0, count: Lease.size), to: Lease.table, at: number)
-        try? await module.forget(Self.memoryKey(number))
+        do {
+            try await module.forget(Self.memoryKey(number))
+        } catch {
+            module.logger.warning("router \(module.name): the old lease of port \(number) is kept: \(error)")
+        }
         await updateLeases()
     }
 
