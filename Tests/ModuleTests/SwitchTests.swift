@@ -146,7 +146,7 @@ import TypedValue
 
     @Test func theTablesSizeIsConfigured() async throws {
         try await HoverDaemon.with { daemon in
-            let (left, right, _) = try await addHosts(daemon.network)
+            let (left, _, _) = try await addHosts(daemon.network)
             try await daemon.apply(Self.manifest("{fdb_size: 16}"))
             let socket = try await FrameSocket.open(on: left)
             for number in 0..<40 as Range<UInt8> {
@@ -155,8 +155,14 @@ import TypedValue
             try await wait(for: "the table to be full") {
                 try await daemon.client.state(of: "sw")["stations"]?["learned"] == 16
             }
-            #expect(try await left.pings("10.0.0.2", count: 2), "flooded")
-            #expect(try await port(of: right, daemon.client) == nil)
+            #expect(try await left.pings("10.0.0.2", count: 2), "flooded, unless IPv6 made the host known before")
+            let state = try await daemon.client.state(of: "sw")
+            #expect(state["stations"]?["learned"] == 16)
+            guard case .unsigned(let full)? = state["counts"]?["full"] else {
+                Issue.record("frames of stations that had no room are not counted: \(state)")
+                return
+            }
+            #expect(full >= 40 - 16)
             // The size is that of the kernel's table, which stays as long as the module does.
             let other = try await daemon.hoverctl("apply", "-f", "-", input: Self.manifest("{fdb_size: 65536}"))
             #expect(!other.succeeded)
