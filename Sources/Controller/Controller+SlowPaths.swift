@@ -50,6 +50,7 @@ extension Controller {
 
     /// Notes which addresses a module says it has at a port.
     func publish(_ addresses: [IPPrefix], at port: Endpoint) {
+        guard slowPaths.published[port] != addresses else { return }
         slowPaths.published[port] = addresses
         tellLinks()
     }
@@ -133,7 +134,7 @@ extension Controller {
     private func linkedPort(_ end: Endpoint) -> LinkedPort? {
         switch end {
         case .port(let module, _):
-            return model.modules[module].map { LinkedPort(peer: $0.name, addresses: slowPaths.published[end] ?? []) }
+            return model.modules[module].map { LinkedPort(peer: $0.name, addresses: slowPaths.published[end]) }
         case .interface(let name):
             // One that is not there yet is not linked.
             guard let record = model.interface(named: name) else { return nil }

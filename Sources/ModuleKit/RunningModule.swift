@@ -57,10 +57,10 @@ public struct LinkedPort: Sendable, Hashable {
     public var mtu: Int?
     /// The interface's own Ethernet address; nil for a module.
     public var address: MACAddress?
-    /// The addresses that the module there says it has at the link (`publish`).
-    public var addresses: [IPPrefix]
+    /// The addresses that the module there says it has at the link (`publish`); nil when it has not said anything yet.
+    public var addresses: [IPPrefix]?
 
-    public init(peer: String, mtu: Int? = nil, address: MACAddress? = nil, addresses: [IPPrefix] = []) {
+    public init(peer: String, mtu: Int? = nil, address: MACAddress? = nil, addresses: [IPPrefix]? = nil) {
         self.peer = peer
         self.mtu = mtu
         self.address = address

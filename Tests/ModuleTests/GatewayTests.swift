@@ -130,4 +130,63 @@ import TypedValue
             #expect(lost.isEmpty)
         }
     }
+
+    /// A forwarded port is reached by the public address from home too, also over hoverd's end, and through a firewall.
+    @Test func theOwnPublicAddressLeadsHomeAgain() async throws {
+        let forward = "{protocol: tcp, external_port: 8080, internal_ip: 192.168.1.11, internal_port: 80}"
+        let manifest = """
+            modules:
+              - {name: lan, type: switch}
+              - name: gw
+                type: router
+                config:
+                  interfaces:
+                    - {name: lan, addresses: [192.168.1.1/24], reverse_path_filter: strict}
+                    - {name: nat, addresses: [203.0.113.2/24], reverse_path_filter: strict}
+              - {name: nat, type: nat, config: {forwards: [\(forward)]}}
+              - name: wall
+                type: firewall
+                placements: [{node: gw, port: 2, direction: ingress}, {node: gw, port: 2, direction: egress}]
+                config:
+                  default: {ingress: drop, egress: accept}
+                  rules:
+                    - {direction: ingress, action: accept, protocol: tcp, destination: 192.168.1.11,
+                       destination_ports: 80}
+            links:
+              - {from: lan, to: gw}
+              - {from: gw, to: nat}
+            external_interfaces:
+              - {module: lan, iface: client}
+              - {module: lan, iface: server}
+              - {module: nat, iface: outside}
+            """
+        try await DaemonSequence.with { daemons in
+            let client = try await daemons.network.addHost("client", address: "192.168.1.10/24")
+            let server = try await daemons.network.addHost("server", address: "192.168.1.11/24")
+            for host in [client, server] { try await host.run("ip", "route", "add", "default", "via", "192.168.1.1") }
+            let outside = try await daemons.network.addHost("outside", address: "203.0.113.1/24")
+            try await daemons.start()
+            try await daemons.apply(manifest)
+            #expect(try await client.pings("203.0.113.1", wait: "5"))
+            #expect(try await client.pings("203.0.113.2"), "the router answers for its address itself")
+            async let _ = server.run("python3", "-m", "http.server", "80", "--directory", "/var/empty")
+            let url = "http://203.0.113.2:8080/"
+            try await wait(for: "the server") { try await outside.reaches(url) }
+            try await wait(for: "the router to know the NAT") { try await client.reaches(url) }
+            daemons.kill()
+            #expect(try await client.reaches(url), "nobody has to run for that")
+            try await daemons.start()
+            #expect(try await client.reaches(url), "nor is it forgotten")
+            #expect(try await !client.reaches("http://203.0.113.2:8081/"), "nothing is forwarded there")
+        }
+    }
+}
+
+extension TestHost {
+    /// Whether somebody answers HTTP there.
+    fileprivate func reaches(_ url: String) async throws -> Bool {
+        try await attempt(
+            ["ip", "netns", "exec", namespace, "curl", "--silent", "--max-time", "2", "--output", "/dev/null", url]
+        ).succeeded
+    }
 }

@@ -10,24 +10,35 @@ struct PortState: Sendable, Hashable {
     /// Of IP, in bytes.
     var mtu: Int
     var linkLocal: IPAddress
+    /// Whether a NAT behind the port has the port's IPv4 addresses as its own.
+    var isTranslated: Bool
 
     static let size = 28
     static let table = "port_states"
 
-    init(_ plan: PortPlan, link: LinkedPort?, module id: String) {
+    /// - Parameter before: what it was; a NAT that has just begun anew has not said yet what it translates.
+    init(_ plan: PortPlan, link: LinkedPort?, before: PortState?, module id: String) {
         mac = plan.mac ?? .derived(from: id, port: plan.number)
         let most = link?.mtu ?? plan.mtu ?? 1500
         mtu = min(plan.mtu ?? most, most, 65_535)
         linkLocal = plan.linkLocal ?? .linkLocal(of: mac)
+        if let link, link.mtu == nil {
+            let own = Set(plan.addresses.map(\.address).filter(\.isIPv4))
+            isTranslated = link.addresses?.contains { own.contains($0.address) } ?? before?.isTranslated ?? false
+        } else {
+            isTranslated = false
+        }
     }
 
-    var bytes: [UInt8] { StructureBytes().bytes(mac.bytes).u16(0).u32(mtu).bytes(linkLocal.bytes).bytes }
+    var bytes: [UInt8] {
+        StructureBytes().bytes(mac.bytes).u16(isTranslated ? 1 : 0).u32(mtu).bytes(linkLocal.bytes).bytes
+    }
 
     init?(bytes: [UInt8]) {
         var reader = StructureReader(bytes)
         guard let mac = MACAddress(bytes: reader.bytes(6)), mac != .unknown else { return nil }
         self.mac = mac
-        reader.skip(2)
+        isTranslated = reader.u16() != 0
         mtu = Int(reader.u32())
         guard let linkLocal = IPAddress(bytes: reader.bytes(16)) else { return nil }
         self.linkLocal = linkLocal

@@ -97,7 +97,8 @@ actor RouterSlowPath {
         defer { leave() }
         let old = links
         links = new
-        await updateStates()
+        await updateStates(
+            newPeers: old.map { old in Set(states.keys.filter { old[$0]?.peer != new[$0]?.peer }) } ?? [])
         await updateClients()
         // Another neighbour is told too.
         published = published.filter { old?[$0.key]?.peer == new[$0.key]?.peer }
@@ -132,17 +133,19 @@ actor RouterSlowPath {
         await refresh()
     }
 
-    private func updateStates() async {
+    /// - Parameter newPeers: the ports whose peers are others than before.
+    private func updateStates(newPeers: Set<Int> = []) async {
         var isChanged = false
-        for port in plan.ports {
-            let state = PortState(port, link: links?[port.number], module: module.id)
-            guard states[port.number] != state else { continue }
+        for port in currentPorts {
+            let old = states[port.number]
+            let before = newPeers.contains(port.number) ? nil : old
+            var state = PortState(port, link: links?[port.number], before: before, module: module.id)
             // Until links are known, what was there is nearer to the truth.
-            if links == nil, let old = states[port.number], old.mac == state.mac, old.linkLocal == state.linkLocal,
-                port.mtu == nil
-            {
-                continue
+            if links == nil, let old {
+                state.isTranslated = old.isTranslated
+                if port.mtu == nil { state.mtu = old.mtu }
             }
+            guard old != state else { continue }
             states[port.number] = state
             isChanged = true
             await write(state.bytes, to: PortState.table, at: port.number)
@@ -229,7 +232,10 @@ actor RouterSlowPath {
             leases[port.number] = lease
             isChanged = true
         }
-        if isChanged { await updateLearned() }
+        if isChanged {
+            await updateLearned()
+            await updateStates()
+        }
         await publishAddresses()
     }
 

@@ -75,22 +75,45 @@ static __always_inline int refuse(void *pkt, struct metadata *md, const struct h
 	}
 }
 
+// Sends a packet for the address of another port to the NAT behind that, which turns it round (RFC 4787, 6): so from
+// itself to itself.
+static __always_inline int send_to_nat(void *pkt, struct metadata *md, const struct ipv4 *ip, __u32 port)
+{
+	const struct port_state *state = port_state(port);
+	__u32 length = bpf_ntohs(ip->length) ?: md->pktlen - ETH_HLEN;
+	struct neighbour self = {};
+	struct hop hop = {};
+
+	if (ip->ttl == 1)
+		return error(pkt, md, DROP_TTL_EXCEEDED, REASON_TIME_EXCEEDED);
+	if (!state)
+		return drop(DROP_NO_ROUTE);
+	self.mac = state->mac;
+	fill_hop(&hop, &self, port);
+	if (length > hop.mtu && !segments_fit(pkt, (ip->version_size & 0x0f) << 2, ip->protocol, hop.mtu))
+		return too_big4(pkt, md, ip, hop.mtu);
+	return send4(pkt, md, &hop);
+}
+
 static int local_ipv4(void *pkt, struct metadata *md)
 {
+	const struct route *route, *back;
 	struct hover_headers headers;
-	const struct route *back;
-	__be32 source;
+	struct ipv4 ip;
+	bool is_echo;
 
-	if (pkt_parse(pkt, &headers) != HOVER_PARSE_OK || pkt_load(pkt, ETH_HLEN + 12, &source, sizeof(source)) < 0)
+	if (pkt_parse(pkt, &headers) != HOVER_PARSE_OK || pkt_load(pkt, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return drop(DROP_BAD_HEADER);
-	back = find_route4(source);
+	back = find_route4(ip.source);
 	if (back && (back->type == ROUTE_LOCAL || back->type == ROUTE_BROADCAST))
 		return drop(DROP_MARTIAN_SOURCE);
+	is_echo = headers.l4_protocol == IPPROTO_ICMP && headers.icmp_type == ECHO_REQUEST && !headers.icmp_code;
+	route = find_route4(ip.destination);
+	if (!is_echo && route && route->port != md->in_ifc && is_translated(route->port))
+		return send_to_nat(pkt, md, &ip, route->port);
 	if (headers.fragment)
 		return drop(DROP_FRAGMENT_FOR_US);
-	if (headers.l4_protocol == IPPROTO_ICMP && headers.icmp_type == ECHO_REQUEST && !headers.icmp_code)
-		return answer_echo4(pkt, md, &headers);
-	return refuse(pkt, md, &headers);
+	return is_echo ? answer_echo4(pkt, md, &headers) : refuse(pkt, md, &headers);
 }
 
 static int local_ipv6(void *pkt, struct metadata *md)

@@ -125,11 +125,21 @@ static __always_inline int resolve6(void *pkt, struct metadata *md, const struct
 	return resolve(pkt, md, low ^ PORT_IN_KEY(key->port), words[0], words[1], key->port | 6 << 16);
 }
 
-// Whether a packet with this source may come in by the port, by the route to it. A route that leads nowhere is none.
+static __always_inline bool is_translated(__u32 port)
+{
+	const struct port_state *state = port_state(port);
+
+	return state && state->is_translated;
+}
+
+// Whether a packet with this source may come in by the port, by the route to it. A route that leads nowhere is none. What
+// a NAT turned round has the port's own address.
 static __always_inline bool is_reverse_path(enum reverse_path mode, const struct route *route, __u32 port)
 {
 	if (mode == REVERSE_PATH_OFF)
 		return true;
+	if (route && route->type == ROUTE_LOCAL)
+		return route->port == port && is_translated(port);
 	if (!route || (route->type != ROUTE_CONNECTED && route->type != ROUTE_GATEWAY))
 		return false;
 	if (mode == REVERSE_PATH_LOOSE)

@@ -106,7 +106,8 @@ struct {
 // What the slow path says of a port.
 struct port_state {
 	mac_addr_t mac;
-	__u16 reserved;
+	// A NAT behind the port has the port's IPv4 addresses as its own: what comes for them by other ports goes there.
+	__u16 is_translated;
 	__u32 mtu;
 	ipv6_addr_t link_local;
 };
