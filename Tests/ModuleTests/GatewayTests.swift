@@ -112,22 +112,27 @@ import TypedValue
         try await DaemonSequence.with { daemons in
             let inside = try await daemons.network.addHost("inside", address: "192.168.1.10/24")
             try await inside.run("ip", "route", "add", "default", "via", "192.168.1.1")
-            try await daemons.network.addHost("outside", address: "203.0.113.1/24")
+            let outside = try await daemons.network.addHost("outside", address: "203.0.113.1/24")
             try await daemons.start()
             try await daemons.apply(manifest(wall))
             #expect(try await inside.pings("203.0.113.1", count: 2, wait: "5"))
-            let lost = try await Pinging.losses(from: inside, to: "203.0.113.1") {
-                // The firewall goes, another one and a counter come, and all that it was comes back.
-                try await daemons.apply(manifest(""), "--prune")
-                try await daemons.apply(manifest(another), "--prune")
-                try await daemons.apply(manifest(wall), "--prune")
-                try await daemons.apply(
-                    manifest(wall).replacingOccurrences(
-                        of: "type: switch", with: "type: switch, config: {ageing_time: 60}"))
-                daemons.kill()
-                try await daemons.start()
+            var lost: [Int] = []
+            let streams = try await Streams.between(inside, and: outside, at: "203.0.113.1") {
+                lost = try await Pinging.losses(from: inside, to: "203.0.113.1") {
+                    // The firewall goes, another one and a counter come, and all that it was comes back.
+                    try await daemons.apply(manifest(""), "--prune")
+                    try await daemons.apply(manifest(another), "--prune")
+                    try await daemons.apply(manifest(wall), "--prune")
+                    try await daemons.apply(
+                        manifest(wall).replacingOccurrences(
+                            of: "type: switch", with: "type: switch, config: {ageing_time: 60}"))
+                    daemons.kill()
+                    try await daemons.start()
+                }
             }
             #expect(lost.isEmpty)
+            #expect(streams.lost == 0 && streams.sent > 0, "\(streams)")
+            #expect(streams.received > 0 && streams.pause < 5, "\(streams)")
         }
     }
 
