@@ -32,6 +32,8 @@ struct Contest {
     var frame: [UInt8]
     let ours: Side
     let peer: Side
+    /// What the way costs without any work on it, where that is told too.
+    var bare: Side?
     let rounds: Int
     let seconds: Int
 
@@ -45,31 +47,45 @@ struct Contest {
             for (offloads, bar) in [("on", bars.offloads), ("off", bars.noOffloads)] {
                 try await network.setOffloads(offloads, of: hosts)
                 let figures = try await alternate { try await client.throughput(to: serverAddress, seconds: seconds) }
-                report.add(
-                    "\(name)TCP, offloads \(offloads)", ours: median(figures.ours), peer: median(figures.peer),
-                    unit: "Gbit/s", better: .higher, bar: .ratio(bar))
+                add("\(name)TCP, offloads \(offloads)", figures, unit: "Gbit/s", bar: bar, to: &report)
             }
         }
         try await network.setOffloads("on", of: hosts)
         try await dropSmallPackets {
             let program = try deliver(flows: 1, hosts: 1)
             let figures = try await alternate { try await packetRate(program) }
-            report.add(
-                "\(name)64-byte UDP", ours: median(figures.ours), peer: median(figures.peer), unit: "Mpps",
-                better: .higher, bar: .ratio(bars.smallPackets))
+            add("\(name)64-byte UDP", figures, unit: "Mpps", bar: bars.smallPackets, to: &report)
         }
     }
 
-    /// Which of the two comes first alternates too.
-    func alternate(_ figure: () async throws -> Double) async throws -> (ours: [Double], peer: [Double]) {
-        var figures: (ours: [Double], peer: [Double]) = ([], [])
+    /// What each side reached in its turns.
+    struct Figures {
+        var ours: [Double] = []
+        var peer: [Double] = []
+        var bare: [Double] = []
+    }
+
+    private func add(_ name: String, _ figures: Figures, unit: String, bar: Double, to report: inout Report) {
+        report.add(
+            name, ours: median(figures.ours), peer: median(figures.peer), unit: unit, better: .higher,
+            bar: .ratio(bar))
+        if !figures.bare.isEmpty {
+            report.add(
+                "  bare redirect_peer instead", ours: median(figures.bare), peer: median(figures.peer), unit: unit,
+                better: .higher)
+        }
+    }
+
+    /// Which of them comes first alternates too.
+    func alternate(_ figure: () async throws -> Double) async throws -> Figures {
+        var figures = Figures()
         for round in 0..<rounds {
-            for isOurs in round.isMultiple(of: 2) ? [true, false] : [false, true] {
-                let side = isOurs ? ours : peer
+            let turns = [\Figures.ours, \.peer] + (bare == nil ? [] : [\.bare])
+            for turn in round.isMultiple(of: 2) ? turns : turns.reversed() {
+                let side = turn == \.ours ? ours : turn == \.peer ? peer : bare ?? peer
                 try await side.begin()
-                let value = try await figure()
+                figures[keyPath: turn].append(try await figure())
                 try await side.end()
-                if isOurs { figures.ours.append(value) } else { figures.peer.append(value) }
             }
         }
         return figures

@@ -42,7 +42,7 @@ struct SwitchBench: AsyncParsableCommand {
                             try await network.ip("link", "set", host.interface, "nomaster")
                         }
                     }),
-                rounds: options.rounds, seconds: options.seconds)
+                bare: .bare(network, "left", "right"), rounds: options.rounds, seconds: options.seconds)
             try await contest.measure(
                 "", in: &report, bars: .init(offloads: 1.12, noOffloads: 1.45, smallPackets: 1.5))
         }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import BPF
-import Foundation
 import HoverAPI
 import TestSupport
 
@@ -55,37 +53,13 @@ struct WireBench: AsyncParsableCommand {
                         try await daemon.client.deleteLink(link.id)
                     }
                 } else {
-                    let links = try await attachBare(in: daemon.network)
+                    let bare = Contest.Side.bare(daemon.network, "left", "right")
+                    try await bare.begin()
                     peer.append(try await left.throughput(to: "10.0.0.2", seconds: seconds))
-                    withExtendedLifetime(links) {}
+                    try await bare.end()
                 }
             }
         }
         return (ours, peer)
     }
-
-    /// The bare programs, attached to both interfaces until the links are let go.
-    private func attachBare(in network: Network) async throws -> [BPFLink] {
-        let left = try await index(of: "left", in: network)
-        let right = try await index(of: "right", in: network)
-        return try await inNamespace(network.namespace) {
-            [
-                try attach(to: left, redirectingTo: right),
-                try attach(to: right, redirectingTo: left),
-            ]
-        }
-    }
-
-    private func index(of interface: String, in network: Network) async throws -> UInt32 {
-        let shown = try await network.ip("-o", "link", "show", "dev", interface)
-        guard let number = shown.split(separator: ":").first.flatMap({ UInt32($0) }) else {
-            throw CommandFailure(command: ["ip", "link", "show", interface], status: "no index", output: shown)
-        }
-        return number
-    }
-}
-
-private func attach(to interface: UInt32, redirectingTo other: UInt32) throws -> BPFLink {
-    let program = try loadBare(BareObject.bytes, name: "bare", redirectingTo: other)
-    return try BPFLink(tcx: .ingress, interfaceIndex: interface, program: program)
 }

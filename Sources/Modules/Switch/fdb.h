@@ -52,6 +52,69 @@ struct {
 
 #define NO_PLACE_PAUSE (10 * HOVER_MILLISECOND)
 
+// The last stations that frames came from, and those that they were for, by a hash of the address; one cache for each
+// CPU, so that it needs no lock. What is found there costs no search of the table.
+#define CACHED 512
+
+struct cached_station {
+	struct fdb_key key;
+	// When it was looked up (cache_stamp): of another stamp it is void.
+	__u64 stamp;
+	__u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CACHED);
+	__type(key, __u32);
+	__type(value, struct cached_station);
+} sources SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CACHED);
+	__type(key, __u32);
+	__type(value, struct cached_station);
+} destinations SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+
+// How often stations were found behind another port than before.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} moves SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+
+// Another one every 67 ms, and after each move: so long a station may be known that has gone, and so often its time
+// begins anew.
+static __always_inline __u64 cache_stamp(void)
+{
+	__u32 only = 0, *count = bpf_map_lookup_elem(&moves, &only);
+
+	return (hover_now_coarse() >> 26 & 0xffffffff) | (count ? (__u64) * (volatile __u32 *)count << 32 : 0);
+}
+
+static __always_inline void note_move(void)
+{
+	__u32 only = 0, *count = bpf_map_lookup_elem(&moves, &only);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline __u32 cache_index(const struct fdb_key *key)
+{
+	__u64 packed;
+
+	__builtin_memcpy(&packed, key, sizeof(packed));
+	return (packed * 0x9e3779b97f4a7c15ULL) >> 55;
+}
+
+static __always_inline bool is_cached(const struct cached_station *cached, const struct fdb_key *key, __u64 stamp)
+{
+	return cached && cached->stamp == stamp && !__builtin_memcmp(&cached->key, key, sizeof(*key));
+}
+
 struct place_search {
 	__u64 key;
 	__u32 port;
@@ -146,6 +209,7 @@ static __noinline bool fdb_learn(const struct fdb_key *key, __u32 port)
 			COUNT(port, moved);
 		station->port = port;
 		station->place = place;
+		note_move();
 	} else {
 		add_station(key, port, place);
 	}
@@ -157,23 +221,35 @@ static __noinline bool fdb_learn(const struct fdb_key *key, __u32 port)
 }
 
 // Notes that a station is behind a port. Returns false where the port may have no more stations.
-static __always_inline bool fdb_see(const struct fdb_key *key, __u32 port)
+static __always_inline bool fdb_see(const struct fdb_key *key, __u32 port, __u64 stamp)
 {
-	struct station *station = fdb_lookup(key);
+	__u32 index = cache_index(key);
+	struct cached_station *cached = bpf_map_lookup_elem(&sources, &index);
+	struct station *station;
 
-	if (__builtin_expect(station && station->port == port && (!most_stations[port] || station->place), 1))
+	if (is_cached(cached, key, stamp) && cached->port == port)
 		return true;
-	return fdb_learn(key, port);
+	station = fdb_lookup(key);
+	if (!station || station->port != port || (most_stations[port] && !station->place))
+		return fdb_learn(key, port);
+	if (cached)
+		*cached = (struct cached_station){ .key = *key, .stamp = stamp, .port = port };
+	return true;
 }
 
 // The port that a station is behind; 0: nobody knows.
-static __always_inline __u32 fdb_find(const struct fdb_key *key)
+static __always_inline __u32 fdb_find(const struct fdb_key *key, __u64 stamp)
 {
-	struct station *station = fdb_peek(key);
-	__u32 *fixed;
+	__u32 index = cache_index(key), *fixed, port;
+	struct cached_station *cached = bpf_map_lookup_elem(&destinations, &index);
+	struct station *station;
 
-	if (station)
-		return station->port;
-	fixed = has_static ? bpf_map_lookup_elem(&static_fdb, key) : NULL;
-	return fixed ? *fixed : 0;
+	if (is_cached(cached, key, stamp))
+		return cached->port;
+	station = fdb_peek(key);
+	fixed = !station && has_static ? bpf_map_lookup_elem(&static_fdb, key) : NULL;
+	port = station ? station->port : fixed ? *fixed : 0;
+	if (cached && port)
+		*cached = (struct cached_station){ .key = *key, .stamp = stamp, .port = port };
+	return port;
 }

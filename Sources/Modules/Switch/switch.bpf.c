@@ -138,6 +138,7 @@ static int handle_rx(void *pkt, struct metadata *md)
 	__u64 source, destination;
 	struct frame frame = {};
 	__u32 port = md->in_ifc, out;
+	__u64 stamp = cache_stamp();
 
 	if (port == 0 || port > LAST_PORT)
 		return RX_ERROR;
@@ -163,11 +164,11 @@ static int handle_rx(void *pkt, struct metadata *md)
 		return DROP(port, mac_not_allowed);
 	if (contains(address_security_ports, port) && !address_is_allowed(pkt, port))
 		return DROP(port, address_not_allowed);
-	if (!fdb_see(&source_key, port))
+	if (!fdb_see(&source_key, port, stamp))
 		return DROP(port, mac_limit);
 
 	if (destination & GROUP_BIT)
 		return flood(pkt, md, &frame, destination == BROADCAST ? FLOOD_BROADCAST : FLOOD_MULTICAST);
-	out = fdb_find(&destination_key);
+	out = fdb_find(&destination_key, stamp);
 	return out ? forward(pkt, md, &frame, out) : flood(pkt, md, &frame, FLOOD_UNKNOWN);
 }
