@@ -48,8 +48,8 @@ extension Controller {
         }
     }
 
-    /// Notes which addresses a module says it has at a port.
-    func publish(_ addresses: [IPPrefix], at port: Endpoint) {
+    /// Notes what a module says of its addresses at a port.
+    func publish(_ addresses: PublishedAddresses, at port: Endpoint) {
         guard slowPaths.published[port] != addresses else { return }
         slowPaths.published[port] = addresses
         tellLinks()
@@ -134,7 +134,7 @@ extension Controller {
     private func linkedPort(_ end: Endpoint) -> LinkedPort? {
         switch end {
         case .port(let module, _):
-            return model.modules[module].map { LinkedPort(peer: $0.name, addresses: slowPaths.published[end]) }
+            return model.modules[module].map { LinkedPort(peer: $0.name, published: slowPaths.published[end]) }
         case .interface(let name):
             // One that is not there yet is not linked.
             guard let record = model.interface(named: name) else { return nil }
@@ -162,7 +162,7 @@ struct SlowPaths {
     var starts: AsyncStream<String>.Continuation?
     var running: [String: RunningSlowPath] = [:]
     /// What modules say of their ports.
-    var published: [Endpoint: [IPPrefix]] = [:]
+    var published: [Endpoint: PublishedAddresses] = [:]
 }
 
 /// What a running slow path is told.

@@ -24,7 +24,7 @@ struct ModuleAccess: RunningModule {
         await controller.running(id)?.links.values() ?? AsyncStream { $0.finish() }
     }
 
-    func publish(_ addresses: [IPPrefix], port: Int) async {
+    func publish(_ addresses: PublishedAddresses, port: Int) async {
         await controller.publish(addresses, at: .port(module: id, number: port))
     }
 

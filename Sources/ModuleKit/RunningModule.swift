@@ -20,9 +20,9 @@ public protocol RunningModule: Sendable {
     /// What its ports are linked to at present, then each time when that changes.
     func links() async -> AsyncStream<[Int: LinkedPort]>
 
-    /// Tells the module at the other end of a port's link which addresses this one has there. Nobody remembers them: a
-    /// slow path tells them each time when it begins.
-    func publish(_ addresses: [IPPrefix], port: Int) async
+    /// Tells the module at the other end of a port's link which addresses this one has there, and for which others it
+    /// takes packets. Nobody remembers them: a slow path tells them each time when it begins.
+    func publish(_ addresses: PublishedAddresses, port: Int) async
 
     /// The packets that the fast path sends up (`pkt_controller`, `pkt_hold`).
     func packets(_ limits: SlowPathLimits) async throws -> PacketIns
@@ -49,6 +49,19 @@ public protocol RunningModule: Sendable {
     func memory() async throws -> [[UInt8]: [UInt8]]
 }
 
+/// What a module tells the one at the other end of a link.
+public struct PublishedAddresses: Sendable, Hashable {
+    /// Its own at the link, each with the length of its subnet.
+    public var own: [IPPrefix]
+    /// Prefixes of addresses that it translates: packets for them are to be sent to it.
+    public var translated: [IPPrefix]
+
+    public init(own: [IPPrefix] = [], translated: [IPPrefix] = []) {
+        self.own = own
+        self.translated = translated
+    }
+}
+
 /// What a port is linked to.
 public struct LinkedPort: Sendable, Hashable {
     /// The name of the module or interface.
@@ -57,13 +70,13 @@ public struct LinkedPort: Sendable, Hashable {
     public var mtu: Int?
     /// The interface's own Ethernet address; nil for a module.
     public var address: MACAddress?
-    /// The addresses that the module there says it has at the link (`publish`); nil when it has not said anything yet.
-    public var addresses: [IPPrefix]?
+    /// What the module there says of its addresses (`publish`); nil when it has not said anything yet.
+    public var published: PublishedAddresses?
 
-    public init(peer: String, mtu: Int? = nil, address: MACAddress? = nil, addresses: [IPPrefix]? = nil) {
+    public init(peer: String, mtu: Int? = nil, address: MACAddress? = nil, published: PublishedAddresses? = nil) {
         self.peer = peer
         self.mtu = mtu
         self.address = address
-        self.addresses = addresses
+        self.published = published
     }
 }

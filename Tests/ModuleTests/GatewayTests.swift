@@ -187,6 +187,64 @@ import TypedValue
     }
 }
 
+extension GatewayTests {
+    /// Public addresses in the subnet outside, that nobody routes here: who is there asks for them by ARP.
+    @Test func publicAddressesOnTheLinkAreAnsweredFor() async throws {
+        let manifest = """
+            modules:
+              - name: gw
+                type: router
+                config:
+                  interfaces:
+                    - {name: home, addresses: [192.168.1.1/24], reverse_path_filter: strict}
+                    - {name: nat, addresses: [203.0.113.2/24], reverse_path_filter: strict}
+                    - {name: pairs, addresses: [198.51.100.1/24]}
+              - name: nat
+                type: nat
+                config:
+                  pools: [{addresses: [203.0.113.10-203.0.113.13]}]
+                  forwards:
+                    - {protocol: tcp, external_ip: 203.0.113.20, external_port: 80, internal_ip: 192.168.1.10}
+              - name: pairs
+                type: onetoonenat
+                config: {nat_entries: [{internal_ip: 192.168.1.10, external_ip: 198.51.100.30}]}
+            links:
+              - {from: gw, to: nat}
+              - {from: gw, to: pairs}
+            external_interfaces:
+              - {module: gw, iface: home}
+              - {module: nat, iface: outside}
+              - {module: pairs, iface: other}
+            """
+        try await DaemonSequence.with { daemons in
+            let home = try await daemons.network.addHost("home", address: "192.168.1.10/24")
+            try await home.run("ip", "route", "add", "default", "via", "192.168.1.1")
+            let outside = try await daemons.network.addHost("outside", address: "203.0.113.1/24")
+            let other = try await daemons.network.addHost("other", address: "198.51.100.9/24")
+            try await daemons.start()
+            try await daemons.apply(manifest)
+            try await wait(for: "the way out by an address of the pool") { try await home.pings("203.0.113.1") }
+            try await wait(for: "the pair's address") { try await other.pings("198.51.100.30") }
+            let neighbours = try await outside.run("ip", "neighbor")
+            #expect(neighbours.contains("203.0.113.1"), "\(neighbours)")
+            async let _ = home.run("python3", "-m", "http.server", "80", "--directory", "/var/empty")
+            try await wait(for: "the server") { try await outside.reaches("http://203.0.113.20/") }
+            daemons.kill()
+            for host in [outside, other] { try await host.run("ip", "neighbor", "flush", "all") }
+            #expect(try await outside.reaches("http://203.0.113.20/"), "nobody has to run for that")
+            #expect(try await home.pings("203.0.113.1", count: 2))
+            #expect(try await other.pings("198.51.100.30"))
+            #expect(try await home.reaches("http://203.0.113.20/"), "also from home")
+            try await daemons.start()
+            #expect(try await home.reaches("http://203.0.113.20/"))
+            guard case .array(let routes)? = try await daemons.client.state(of: "gw")["routes"] else { return }
+            let translated = routes.filter { $0["type"] == "translated" }.map { $0["prefix"] }
+            // The pool is 203.0.113.10/31 and 203.0.113.12/31.
+            #expect(translated.count == 4 && translated.contains("203.0.113.20/32"), "\(translated)")
+        }
+    }
+}
+
 extension TestHost {
     /// Whether somebody answers HTTP there.
     fileprivate func reaches(_ url: String) async throws -> Bool {

@@ -72,7 +72,6 @@ struct RouterConfigTests {
         let paths = try #require(setup.tables.first { $0.name == "paths" })
         #expect(paths.entries.count == 3)
         #expect(setup.sizes["paths"] == 256)
-        #expect(setup.constants["learns_routes"] == false)
     }
 
     @Test func aHundredThousandRoutesAreRead() throws {

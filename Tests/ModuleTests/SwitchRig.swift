@@ -163,7 +163,7 @@ private struct RigModule: RunningModule {
         }
     }
 
-    func publish(_ addresses: [IPPrefix], port: Int) async {}
+    func publish(_ addresses: PublishedAddresses, port: Int) async {}
 
     func packets(_ limits: SlowPathLimits) async throws -> PacketIns { throw NotHere() }
     func send(_ packet: PacketOut, _ direction: PacketDirection, port: Int) async throws { throw NotHere() }

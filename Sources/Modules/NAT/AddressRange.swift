@@ -28,6 +28,20 @@ struct AddressRange: Hashable {
     var count: Int { Int(last - first) + 1 }
 
     func overlaps(_ other: AddressRange) -> Bool { first <= other.last && other.first <= last }
+
+    /// The fewest prefixes that the addresses are.
+    var prefixes: [IPPrefix] {
+        var result: [IPPrefix] = []
+        var next = UInt64(first)
+        let end = UInt64(last) + 1
+        while next < end {
+            var bits = next == 0 ? 32 : min(next.trailingZeroBitCount, 32)
+            while next + 1 << UInt64(bits) > end { bits -= 1 }
+            if let prefix = IPPrefix(IPAddress(ipv4: UInt32(next)), length: 32 - bits) { result.append(prefix) }
+            next += 1 << UInt64(bits)
+        }
+        return result
+    }
 }
 
 extension ConfigFormat where Value == AddressRange {

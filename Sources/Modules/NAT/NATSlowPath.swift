@@ -7,7 +7,8 @@ extension NATType {
     /// Learns the public address from the router behind port 1, which says what addresses it has there: also the one
     /// that it got by DHCP. A router that says nothing, because it is just being started, changes nothing.
     ///
-    /// The router is told which of them are translated here, so that it sends what insides have for them this way.
+    /// The router is told which addresses are translated here: it answers ARP for them outside, and sends this way what
+    /// insides have for them.
     public func run(_ module: any RunningModule) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { for await _ in await module.configurations() { try await follow(module) } }
@@ -17,12 +18,11 @@ extension NATType {
     }
 
     private func follow(_ module: any RunningModule) async throws {
-        guard let links = await currentLinks(of: module), let router = links[1]?.addresses?.map(\.address),
-            let address = router.first(where: isPublic)
-        else { return }
+        guard let router = await currentLinks(of: module)?[1]?.published else { return }
+        let address = router.own.map(\.address).first(where: isPublic)
         let config = try NATConfig(ConfigReader(await module.configuration()))
-        let translated = router.filter { config.translates($0, default: address) }
-        await module.publish(translated.compactMap { IPPrefix($0, length: 32) }, port: 1)
+        await module.publish(PublishedAddresses(translated: config.translated(default: address)), port: 1)
+        guard let address else { return }
         let only = StructureBytes().u32(0).bytes
         guard try await module.value(of: only, in: "public_address") != address.bytes else { return }
         try await module.set(address.bytes, for: only, in: "public_address")
@@ -40,10 +40,11 @@ extension NATType {
 }
 
 extension NATConfig {
-    /// Whether sessions or forwards may have an address outside.
-    fileprivate func translates(_ address: IPAddress, default known: IPAddress) -> Bool {
-        guard let number = address.ipv4Number else { return false }
-        return address == publicAddress ?? known || forwards.contains { $0.externalAddress == number }
-            || pools.contains { $0.ranges.contains { $0.first <= number && number <= $0.last } }
+    /// The addresses that sessions and forwards may have outside.
+    fileprivate func translated(default known: IPAddress?) -> [IPPrefix] {
+        let single =
+            [publicAddress ?? known].compactMap { $0 }
+            + forwards.compactMap(\.externalAddress).map(IPAddress.init(ipv4:))
+        return Set(single).compactMap { IPPrefix($0, length: 32) } + pools.flatMap(\.ranges).flatMap(\.prefixes)
     }
 }

@@ -11,6 +11,7 @@ public struct OneToOneNATType: ModuleType {
     public let name = "onetoonenat"
     public let summary = "translates addresses and prefixes one to one between port 1, the inside, and port 2"
     public let maxPorts = 2
+    public let hasSlowPath = true
     public var objects: ModuleObjects { OnetoonenatCode.objects }
 
     /// What becomes of packets whose addresses nothing stands for.
@@ -21,17 +22,29 @@ public struct OneToOneNATType: ModuleType {
     /// The most addresses, and the most prefixes.
     static let most = 65_536
 
-    public func setup(_ config: ConfigReader) throws(ConfigError) -> ModuleSetup {
+    /// Tells the router behind port 1 which addresses are translated here: it answers ARP for them outside.
+    public func run(_ module: any RunningModule) async throws {
+        for await value in await module.configurations() {
+            let outside = try Self.pairs(ConfigReader(value)).map(\.outside).filter(\.isIPv4)
+            await module.publish(PublishedAddresses(translated: outside), port: 1)
+        }
+    }
+
+    private static func pairs(_ config: ConfigReader) throws(ConfigError) -> [AddressPair] {
         let entries = try config.value(
             "nat_entries", .list(of: .object(AddressPair.entry)), default: [],
             "inside addresses of IPv4, and which address outside stands for each")
         let prefixes = try config.value(
             "prefixes", .list(of: .object(AddressPair.prefix)), default: [],
             "the same for prefixes, of IPv4 or IPv6; IPv6 is translated as RFC 6296 says (NPTv6)")
+        return entries + prefixes
+    }
+
+    public func setup(_ config: ConfigReader) throws(ConfigError) -> ModuleSetup {
+        let pairs = try Self.pairs(config)
         let unmatched = try config.value(
             "unmatched", .choice, default: Unmatched.pass,
             "whether packets pass that have no address which another one stands for")
-        let pairs = entries + prefixes
         guard pairs.count <= Self.most else {
             throw ConfigError(
                 pointer: "/nat_entries", "\(pairs.count) pairs are too many, \(Self.most) can be: use prefixes")

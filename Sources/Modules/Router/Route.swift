@@ -14,6 +14,8 @@ struct Hop: Sendable, Hashable {
 enum Route: Sendable, Hashable {
     case local(port: Int)
     case broadcast(port: Int)
+    /// Of a NAT behind the port: packets for these addresses are sent to it, and ARP for them is answered there.
+    case translated(port: Int)
     /// One next hop, or several that share the flows.
     case hops([Hop])
     case blackhole
@@ -31,6 +33,7 @@ enum Route: Sendable, Hashable {
         case .blackhole: 5
         case .unreachable: 6
         case .prohibit: 7
+        case .translated: 8
         }
     }
 
@@ -42,7 +45,7 @@ enum Route: Sendable, Hashable {
         var count = 1
         var gateway: IPAddress?
         switch self {
-        case .local(let number), .broadcast(let number):
+        case .local(let number), .broadcast(let number), .translated(let number):
             port = number
         case .hops(let hops):
             count = hops.count
@@ -80,6 +83,7 @@ enum Route: Sendable, Hashable {
         case 5: self = .blackhole
         case 6: self = .unreachable
         case 7: self = .prohibit
+        case 8: self = .translated(port: port)
         default: return nil
         }
     }

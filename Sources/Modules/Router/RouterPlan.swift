@@ -71,9 +71,6 @@ struct RouterPlan: Sendable {
         try self.init(ConfigReader(config))
     }
 
-    /// Whether routes can come by another way than the configuration.
-    var learnsRoutes: Bool { kernelImport != nil || ports.contains(where: \.hasDHCP) }
-
     private static func ports(_ config: RouterConfig, _ reader: ConfigReader) throws(ConfigError) -> [PortPlan] {
         var ports: [PortPlan] = []
         for (index, interface) in config.interfaces.enumerated() {

@@ -16,18 +16,12 @@ struct PortState: Sendable, Hashable {
     static let size = 28
     static let table = "port_states"
 
-    /// - Parameter before: what it was; a NAT that has just begun anew has not said yet what it translates.
-    init(_ plan: PortPlan, link: LinkedPort?, before: PortState?, module id: String) {
+    init(_ plan: PortPlan, link: LinkedPort?, isTranslated: Bool, module id: String) {
         mac = plan.mac ?? .derived(from: id, port: plan.number)
         let most = link?.mtu ?? plan.mtu ?? 1500
         mtu = min(plan.mtu ?? most, most, 65_535)
         linkLocal = plan.linkLocal ?? .linkLocal(of: mac)
-        if let link, link.mtu == nil {
-            let own = Set(plan.addresses.map(\.address).filter(\.isIPv4))
-            isTranslated = link.addresses?.contains { own.contains($0.address) } ?? before?.isTranslated ?? false
-        } else {
-            isTranslated = false
-        }
+        self.isTranslated = isTranslated
     }
 
     var bytes: [UInt8] {

@@ -116,7 +116,7 @@ extension RouterSlowPath {
     func publishAddresses() async {
         for port in currentPorts where published[port.number] != port.addresses {
             published[port.number] = port.addresses
-            await module.publish(port.addresses, port: port.number)
+            await module.publish(PublishedAddresses(own: port.addresses), port: port.number)
         }
     }
 

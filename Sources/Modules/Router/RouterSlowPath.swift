@@ -17,10 +17,14 @@ actor RouterSlowPath {
     var leases: [Int: Lease] = [:]
     /// The DHCP clients of ports.
     var clients: [Int: PortClient] = [:]
+    /// Ports behind which a NAT may be that has not said yet, since this process began, what it translates: what it said
+    /// before holds.
+    var unconfirmed: Set<Int> = []
     /// The addresses that neighbouring modules were told.
     var published: [Int: [IPPrefix]] = [:]
     var learned = LearnedRoutes()
-    var kernelRoutes: [KernelRoute] = []
+    /// Nil until they have been read.
+    var kernelRoutes: [KernelRoute]?
     var schedules: [Int: AdvertisementSchedule] = [:]
     /// The first packets that wait for a neighbour, for what their senders are told if it does not answer.
     var waiting: [NeighbourKey: [WaitingPacket]] = [:]
@@ -65,6 +69,7 @@ actor RouterSlowPath {
         var reader = StructureReader(try await module.value(of: [0, 0, 0, 0], in: "generation") ?? [])
         generation = reader.u32()
         learned = try await readLearned(from: module)
+        unconfirmed = Set(plan.ports.map(\.number))
         for port in plan.ports {
             let key = StructureBytes().u32(port.number).bytes
             states[port.number] = try await module.value(of: key, in: PortState.table).flatMap { PortState(bytes: $0) }
@@ -97,8 +102,9 @@ actor RouterSlowPath {
         defer { leave() }
         let old = links
         links = new
-        await updateStates(
-            newPeers: old.map { old in Set(states.keys.filter { old[$0]?.peer != new[$0]?.peer }) } ?? [])
+        confirmNATs(old, new)
+        await updateStates()
+        await updateLearned()
         await updateClients()
         // Another neighbour is told too.
         published = published.filter { old?[$0.key]?.peer == new[$0.key]?.peer }
@@ -133,18 +139,14 @@ actor RouterSlowPath {
         await refresh()
     }
 
-    /// - Parameter newPeers: the ports whose peers are others than before.
-    private func updateStates(newPeers: Set<Int> = []) async {
+    private func updateStates() async {
         var isChanged = false
         for port in currentPorts {
             let old = states[port.number]
-            let before = newPeers.contains(port.number) ? nil : old
-            var state = PortState(port, link: links?[port.number], before: before, module: module.id)
+            var state = PortState(
+                port, link: links?[port.number], isTranslated: isTranslated(port), module: module.id)
             // Until links are known, what was there is nearer to the truth.
-            if links == nil, let old {
-                state.isTranslated = old.isTranslated
-                if port.mtu == nil { state.mtu = old.mtu }
-            }
+            if links == nil, port.mtu == nil, let old { state.mtu = old.mtu }
             guard old != state else { continue }
             states[port.number] = state
             isChanged = true
@@ -250,8 +252,8 @@ actor RouterSlowPath {
 
     func updateLearned() async {
         leases = leases.filter { lease in plan.ports.contains { $0.number == lease.key && $0.hasDHCP } }
-        var wanted =
-            plan.kernelImport == nil ? [:] : KernelRouteMapper(ports: currentPorts).routes(kernelRoutes)
+        var wanted = importedRoutes
+        wanted.merge(translatedRoutes) { _, ours in ours }
         for (port, lease) in leases { wanted.merge(lease.routes(port: port)) { _, ours in ours } }
         let changes = learned.change(to: wanted)
         guard !changes.isEmpty else { return }
@@ -278,12 +280,19 @@ actor RouterSlowPath {
         await refresh()
     }
 
+    private var importedRoutes: [IPPrefix: Route] {
+        guard plan.kernelImport != nil else { return [:] }
+        // Until the kernel's are read, those that an earlier slow path left hold.
+        guard let kernelRoutes else { return learned.routes }
+        return KernelRouteMapper(ports: currentPorts).routes(kernelRoutes)
+    }
+
     private func followKernel() {
         guard routeImport?.table != plan.kernelImport?.table else { return }
         routeImport?.task.cancel()
         routeImport = nil
         guard let table = plan.kernelImport?.table else {
-            kernelRoutes = []
+            kernelRoutes = nil
             return
         }
         let logger = module.logger

@@ -85,6 +85,9 @@ private func show(_ prefix: IPPrefix, _ route: Route, source: String, names: [In
     case .broadcast(let port):
         shown["type"] = "broadcast"
         shown["interface"] = name(port)
+    case .translated(let port):
+        shown["type"] = "translated"
+        shown["interface"] = name(port)
     case .hops(let hops):
         shown["type"] = hops.first?.gateway == nil ? "connected" : "unicast"
         shown["interface"] = hops.first.map { name($0.port) } ?? .null

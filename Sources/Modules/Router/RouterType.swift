@@ -50,7 +50,6 @@ extension ModuleSetup {
         let paths = groups.hops.enumerated().map { (StructureBytes().u32($0).bytes, $1.bytes) }
         self.init(
             constants: [
-                "learns_routes": .bool(plan.learnsRoutes),
                 "icmp_error_rate": TypedValue(plan.icmpErrorRate),
                 "icmp_error_burst": TypedValue(plan.icmpErrorBurst),
             ],

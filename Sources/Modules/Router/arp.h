@@ -18,11 +18,12 @@ struct arp {
 	ipv4_addr_t target_address;
 } __attribute__((packed));
 
+// Whether an address is the port's own, or that of a NAT behind it, which does not answer ARP.
 static __always_inline bool is_own4(__be32 address, __u32 port)
 {
 	const struct route *route = find_route4(address);
 
-	return route && route->type == ROUTE_LOCAL && route->port == port;
+	return route && (route->type == ROUTE_LOCAL || route->type == ROUTE_TRANSLATED) && route->port == port;
 }
 
 static __always_inline int answer_arp(void *pkt, struct metadata *md, struct arp *arp, const struct port_state *state)

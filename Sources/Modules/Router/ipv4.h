@@ -193,7 +193,7 @@ static int route_ipv4(void *pkt, struct metadata *md)
 	if (is_for_dhcp(pkt, &ip, port))
 		return to_slow_path(pkt, md, REASON_DHCP);
 	route = find_route4(ip.destination);
-	if (route && route->type == ROUTE_LOCAL)
+	if (route && (route->type == ROUTE_LOCAL || route->type == ROUTE_TRANSLATED))
 		return pkt_continue(pkt, md, STAGE_LOCAL4);
 	if (is_unroutable4(ip.source) || is_unroutable4(ip.destination))
 		return drop(DROP_LINK_LOCAL);

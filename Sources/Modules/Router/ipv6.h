@@ -159,6 +159,6 @@ static int route_ipv6(void *pkt, struct metadata *md)
 		return end_of_route(pkt, md, route);
 	if (ip.hop_limit == 1)
 		return error(pkt, md, DROP_TTL_EXCEEDED, REASON_TIME_EXCEEDED);
-	choose(route, learns_routes && route != routes6_lookup(&ip.destination), flow6(pkt, &ip), &next);
+	choose(route, route != routes6_lookup(&ip.destination), flow6(pkt, &ip), &next);
 	return send_to6(pkt, md, &ip, &next, now);
 }

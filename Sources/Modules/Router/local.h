@@ -75,8 +75,8 @@ static __always_inline int refuse(void *pkt, struct metadata *md, const struct h
 	}
 }
 
-// Sends a packet for the address of another port to the NAT behind that, which turns it round (RFC 4787, 6): so from
-// itself to itself.
+// Sends a packet for an address of the NAT behind another port there, which turns it round (RFC 4787, 6): so from itself
+// to itself.
 static __always_inline int send_to_nat(void *pkt, struct metadata *md, const struct ipv4 *ip, __u32 port)
 {
 	const struct port_state *state = port_state(port);
@@ -109,6 +109,8 @@ static int local_ipv4(void *pkt, struct metadata *md)
 		return drop(DROP_MARTIAN_SOURCE);
 	is_echo = headers.l4_protocol == IPPROTO_ICMP && headers.icmp_type == ECHO_REQUEST && !headers.icmp_code;
 	route = find_route4(ip.destination);
+	if (route && route->type == ROUTE_TRANSLATED)
+		return route->port == md->in_ifc ? drop(DROP_NOT_FOR_US) : send_to_nat(pkt, md, &ip, route->port);
 	if (!is_echo && route && route->port != md->in_ifc && is_translated(route->port))
 		return send_to_nat(pkt, md, &ip, route->port);
 	if (headers.fragment)

@@ -16,19 +16,19 @@ static __always_inline const struct route *find_route4(__be32 address)
 {
 	const struct route *route = routes4_lookup(address);
 
-	return learns_routes ? better(route, learned4_lookup(address)) : route;
+	return better(route, learned4_lookup(address));
 }
 
 static __always_inline const struct route *find_route6(const ipv6_addr_t *address)
 {
 	const struct route *route = routes6_lookup(address);
 
-	return learns_routes ? better(route, learned6_lookup(address)) : route;
+	return better(route, learned6_lookup(address));
 }
 
 static __always_inline bool is_learned4(const struct route *route, __be32 address)
 {
-	return learns_routes && route != routes4_lookup(address);
+	return route != routes4_lookup(address);
 }
 
 // Spreads a number over all bits (the finaliser of MurmurHash3, which is in the public domain).
@@ -138,8 +138,8 @@ static __always_inline bool is_reverse_path(enum reverse_path mode, const struct
 {
 	if (mode == REVERSE_PATH_OFF)
 		return true;
-	if (route && route->type == ROUTE_LOCAL)
-		return route->port == port && is_translated(port);
+	if (route && (route->type == ROUTE_TRANSLATED || (route->type == ROUTE_LOCAL && is_translated(route->port))))
+		return route->port == port;
 	if (!route || (route->type != ROUTE_CONNECTED && route->type != ROUTE_GATEWAY))
 		return false;
 	if (mode == REVERSE_PATH_LOOSE)
@@ -152,7 +152,7 @@ static __always_inline bool is_reverse_path(enum reverse_path mode, const struct
 			const struct path *path = bpf_map_lookup_elem(&paths, &index);
 			const struct path *learned = bpf_map_lookup_elem(&learned_paths, &index);
 
-			if ((path && path->port == port) || (learns_routes && learned && learned->port == port))
+			if ((path && path->port == port) || (learned && learned->port == port))
 				return true;
 		}
 		return false;

@@ -12,8 +12,6 @@
 // Ports are numbered from 1 to 64.
 #define ROUTER_PORTS 65
 
-// Whether routes that the slow path learns (from the kernel, or with a port's address) have to be looked for.
-const volatile bool learns_routes = false;
 // ICMP errors, a second and at once, for each port that causes them.
 const volatile __u32 icmp_error_rate = 1000;
 const volatile __u32 icmp_error_burst = 100;
@@ -147,6 +145,8 @@ enum route_type {
 	ROUTE_BLACKHOLE,
 	ROUTE_UNREACHABLE,
 	ROUTE_PROHIBIT,
+	// An address of a NAT behind `port`.
+	ROUTE_TRANSLATED,
 };
 
 struct route {
