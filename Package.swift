@@ -19,7 +19,8 @@ func module(_ name: String, also dependencies: [Target.Dependency] = []) -> Targ
 }
 
 let modules = [
-    module("Counter"), module("DHCP"), module("Firewall"), module("NAT"), module("Null"), module("OneToOneNAT"),
+    module("Counter"), module("DHCP"), module("DPI", also: ["CNDPI"]), module("Firewall"), module("NAT"),
+    module("Null"), module("OneToOneNAT"),
     module("Router", also: ["Netlink"]), module("Switch"),
 ]
 let moduleDependencies = modules.map { Target.Dependency(stringLiteral: $0.name) }
@@ -46,6 +47,7 @@ let package = Package(
     targets: modules + [
         // System libraries and shims, no logic.
         .systemLibrary(name: "CLibBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
+        .target(name: "CNDPI", linkerSettings: [.linkedLibrary("ndpi")]),
         .systemLibrary(name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-route-3-dev"])]),
 
         // The kernel, typed.

@@ -2,7 +2,7 @@
 
 /// The next step for someone who wrote a name that there is not: the one that was meant, or all that there are.
 public func suggestion(for name: String, among names: [String]) -> String {
-    let distances = names.map { (name: $0, distance: editDistance(name.lowercased(), $0)) }
+    let distances = names.map { (name: $0, distance: editDistance(name.lowercased(), $0.lowercased())) }
     if let nearest = distances.min(by: { $0.distance < $1.distance }), nearest.distance <= max(2, name.count / 3),
         nearest.distance < nearest.name.count
     {

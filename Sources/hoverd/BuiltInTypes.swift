@@ -3,6 +3,7 @@
 import Controller
 import CounterModule
 import DHCPModule
+import DPIModule
 import FirewallModule
 import ModuleKit
 import NATModule
@@ -16,6 +17,7 @@ extension ModuleCatalog {
     static let builtIn = ModuleCatalog([
         CounterType(),
         DHCPType(),
+        DPIType(),
         FirewallType(),
         NATType(),
         NullType(),
