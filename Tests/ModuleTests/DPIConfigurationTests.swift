@@ -49,7 +49,7 @@ import TypedValue
 
     @Test(
         arguments: [
-            (["flows": 15], "/flows", "15 is out of range: it can be 16 to 4194304"),
+            (["flows": 15], "/flows", "15 is out of range: it can be 16 to 262144"),
             (["packets": 33], "/packets", "33 is out of range: it can be 1 to 32"),
             (["default": ["action": "mark"]], "/default/dscp", "there is no dscp to mark with: add it, 0 to 63"),
             (["timout": 9], "/timout", "there is no key timout here: did you mean 'timeout'?"),

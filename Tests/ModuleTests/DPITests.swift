@@ -240,6 +240,36 @@ import TypedValue
         }
     }
 
+    @Test func whatAnEarlierDaemonFoundIsKept() async throws {
+        try await DaemonSequence.with { daemons in
+            try await daemons.start()
+            let (left, right) = try await Self.sockets(daemons.network)
+            try await daemons.apply(Self.manifest())
+            try await Self.waitForSlowPath(daemons.client)
+            let port: UInt16 = 2222
+            let banner = DPIFrame(sourcePort: 5000, destinationPort: port, payload: Array("SSH-2.0-test\r\n".utf8))
+            try left.send(banner.bytes)
+            try await wait(for: "what is known so far") {
+                try await Self.flow(5000, daemons.client)?["verdict"] == "provisional"
+            }
+            #expect(try await Self.flow(5000, daemons.client)?["application"] == "SSH")
+            daemons.kill()
+            try await daemons.start()
+            // Of the rest, which is encrypted, nobody can tell.
+            var index = 0
+            try await wait(for: "the verdict") {
+                var frame = DPIFrame.noise(index)
+                frame.number = .tcp
+                (frame.sourcePort, frame.destinationPort) = (5000, port)
+                frame.sequence = UInt32(15 + 100 * index)
+                index += 1
+                #expect(try await Self.arrives(frame, from: left, at: right))
+                return try await Self.flow(5000, daemons.client)?["verdict"] == "final"
+            }
+            #expect(try await Self.flow(5000, daemons.client)?["application"] == "SSH")
+        }
+    }
+
     @Test func otherProgramsKeepWhatIsKnown() async throws {
         try await HoverDaemon.with { daemon in
             let (left, right) = try await Self.sockets(daemon.network)

@@ -17,7 +17,7 @@ struct DPIConfiguration: Sendable {
 
     init(_ config: ConfigReader) throws(ConfigError) {
         flows = try config.value(
-            "flows", .integer(16...4_194_304), default: 65_536,
+            "flows", .integer(16...262_144), default: 65_536,
             "the most flows; fixed when the module is made. Packets of further ones pass and are not classified")
         packets = try config.value(
             "packets", .integer(1...32), default: 10,
@@ -116,12 +116,11 @@ struct DPIRule: Sendable, Hashable {
             "nDPI's name of an application or protocol, in any case; `hoverctl get state` shows it")
         let category = try config.optional("category", .text, "nDPI's name of a category, in any case")
         action = try DPIAction(config)
-        let names = ApplicationNames.known
         switch (application, category) {
         case (let name?, nil):
-            subject = .application(try Self.number(of: name, "application", names.applications, config))
+            subject = .application(try Self.number(of: name, "application", \.applications, config))
         case (nil, let name?):
-            subject = .category(try Self.number(of: name, "category", names.categories, config))
+            subject = .category(try Self.number(of: name, "category", \.categories, config))
         case (nil, nil): throw config.error("application", "the rule names nothing: add application or category")
         case (_?, _?):
             throw config.error("category", "a rule is for an application or for a category: make two rules of it")
@@ -129,12 +128,12 @@ struct DPIRule: Sendable, Hashable {
     }
 
     private static func number(
-        of name: String, _ key: String, _ names: [String], _ config: ConfigReader
+        of name: String, _ key: String, _ names: KeyPath<ApplicationNames, [String]>, _ config: ConfigReader
     ) throws(ConfigError) -> UInt16 {
+        let names = ApplicationNames.known[keyPath: names]
         if let number = names.firstIndex(where: { $0.lowercased() == name.lowercased() && !$0.isEmpty }) {
             return UInt16(number)
         }
-        // The nearest one is found without regard to case.
         let nearest = suggestion(for: name, among: names.filter { !$0.isEmpty })
         throw config.error(key, "nDPI knows no \(key) \"\(name)\": \(nearest)")
     }

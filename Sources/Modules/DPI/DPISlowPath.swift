@@ -21,7 +21,8 @@ struct DPISlowPath {
 
     /// Works until the task is cancelled.
     func run() async throws {
-        // Ten packets of 2,000 new flows a second; nDPI itself does five times as many.
+        // Ten packets of 2,000 new flows a second. nDPI takes 3 to 5 µs for most packets and 37 for one of QUIC that it
+        // decrypts, so it is busy for a tenth of the time, and with QUIC alone for three quarters.
         let packets = try await module.packets(SlowPathLimits(rate: 20_000, burst: 4000, snapLength: 2048))
         try await answers.begin()
         while let batch = await packets.nextBatch() {
