@@ -33,7 +33,7 @@ failures = 0
 def fail(name, why):
     global failures
     failures += 1
-    print(f"{name}: {why}")
+    print(f"{name}: {why}", flush=True)
 
 
 def finish():
@@ -92,6 +92,8 @@ class Chain:
         self.module, self.counters, self.markers = module, counters, markers
         self.ends = {name: End(prefix + name) for name in names}
         self.count = 0
+        # When a check ends.
+        self.counted = counters(self.state())
 
     def state(self):
         """What `hoverctl get state` shows."""
@@ -133,9 +135,10 @@ class Chain:
         """Sends a packet, or a list of them, and checks what comes out: pairs of an end and a packet, in any order; and
         which counters go up by how much, all others staying as they are."""
         packets = packets if isinstance(packets, list) else [packets]
-        before = self.counters(self.state())
+        if os.environ.get("TRACE"): print("..", time.monotonic(), name, flush=True)
+        before = self.counted
         arrived = self.exchange(name, sender, packets, least=len(out))
-        after = self.counters(self.state())
+        after = self.counted = self.counters(self.state())
         for end, packet in out:
             if bytes(packet) in arrived[end]:
                 arrived[end].remove(bytes(packet))
