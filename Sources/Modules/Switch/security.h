@@ -121,6 +121,7 @@ enum {
 	ROUTER_SOLICITATION = 133,
 	NEIGHBOUR_SOLICITATION = 135,
 	NEIGHBOUR_ADVERTISEMENT = 136,
+	REDIRECT = 137,
 	MLD2_REPORT = 143,
 };
 
@@ -137,6 +138,9 @@ static __always_inline bool ipv6_is_allowed(void *pkt, const struct hover_header
 		return false;
 	is_unspecified = is_unspecified6(&source);
 	if (!is_unspecified && !is_allowed6(&source, port))
+		return false;
+	// In fragments it need not have the target that is read here, and nobody has a right to send it so (RFC 6980).
+	if (headers->fragment && type >= ROUTER_SOLICITATION && type <= REDIRECT)
 		return false;
 	if (type == NEIGHBOUR_ADVERTISEMENT || (is_unspecified && type == NEIGHBOUR_SOLICITATION))
 		return pkt_load(pkt, headers->l4_offset + 8, &target, sizeof(target)) == 0 &&
