@@ -61,8 +61,11 @@ struct plain_tcp {
 static __always_inline bool plain_key(void *pkt, struct plain *plain, __u32 length, struct session_key *key,
 				      __u8 *tcp_flags)
 {
-	if (plain->version_size != 0x45 || plain->fragment & bpf_htons(0x3fff) ||
-	    bpf_ntohs(plain->length) + ETH_HLEN > length)
+	__u32 datagram = bpf_ntohs(plain->length);
+
+	// What lies behind the datagram's end is not its L4 header.
+	if (plain->version_size != 0x45 || plain->fragment & bpf_htons(0x3fff) || datagram + ETH_HLEN > length ||
+	    datagram < (plain->protocol == IPPROTO_TCP ? 40 : 28))
 		return false;
 	key->source = plain->source;
 	key->destination = plain->destination;
