@@ -82,10 +82,20 @@ struct plain4 {
 #define UDP_SUM (ETH_HLEN + 20 + 6)
 #define TCP_SUM (ETH_HLEN + 20 + 16)
 
-// Whether the packet has no options, is no fragment, and quotes no other.
-static __always_inline bool is_plain4(const struct plain4 *plain)
+// Whether a datagram that has so many bytes behind its IP header by its own account is in the frame as a whole, and has
+// an L4 header. pkt_parse says of others what is wrong.
+static __always_inline bool is_whole(const struct metadata *md, __u32 header, __u32 length, __u8 protocol)
 {
-	if (plain->version_size != 0x45 || plain->fragment & bpf_htons(0x3fff))
+	return ETH_HLEN + header + length <= md->pktlen && length >= (protocol == IPPROTO_TCP ? 20 : 8);
+}
+
+// Whether the packet has no options, is no fragment, and quotes no other.
+static __always_inline bool is_plain4(const struct metadata *md, const struct plain4 *plain)
+{
+	__u32 length = bpf_ntohs(plain->length);
+
+	if (plain->version_size != 0x45 || plain->fragment & bpf_htons(0x3fff) || length < 20 ||
+	    !is_whole(md, 20, length - 20, plain->protocol))
 		return false;
 	if (plain->protocol == IPPROTO_ICMP)
 		return plain->type == 0 || plain->type == 8;
@@ -153,6 +163,15 @@ static __always_inline int map_ends6(int in_ifc, union address6 *source, union a
 	return one == mapped_impossible || other == mapped_impossible ? -1 : 0;
 }
 
+// The same of IPv6.
+static __always_inline bool is_plain6(const struct metadata *md, const struct plain6 *plain)
+{
+	if (plain->next != IPPROTO_TCP && plain->next != IPPROTO_UDP && plain->next != IPPROTO_ICMPV6)
+		return false;
+	return (plain->version_flow & bpf_htonl(0xf0000000)) == bpf_htonl(0x60000000) &&
+	       is_whole(md, 40, bpf_ntohs(plain->length), plain->next);
+}
+
 static __always_inline int translate_plain6(void *pkt, struct metadata *md, struct plain6 *plain)
 {
 	union address6 source, destination;
@@ -179,11 +198,11 @@ static int handle_rx(void *pkt, struct metadata *md)
 		return RX_ERROR;
 	if ((void *)(plain4 + 1) > end)
 		return pkt_continue(pkt, md, 1);
-	if (plain4->eth.h_proto == bpf_htons(ETH_P_IP) && is_plain4(plain4))
+	if (plain4->eth.h_proto == bpf_htons(ETH_P_IP) && is_plain4(md, plain4))
 		return translate_plain4(pkt, md, plain4);
 	if (plain4->eth.h_proto != bpf_htons(ETH_P_IPV6) || (void *)(plain6 + 1) > end)
 		return pkt_continue(pkt, md, 1);
-	if (plain6->next == IPPROTO_TCP || plain6->next == IPPROTO_UDP || plain6->next == IPPROTO_ICMPV6) {
+	if (is_plain6(md, plain6)) {
 		if (is_neighbour_discovery(plain6->next, plain6->type))
 			return leave(pkt, md, true, false);
 		if (!is_error6(plain6->next, plain6->type))
