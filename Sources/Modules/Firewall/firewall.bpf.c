@@ -288,6 +288,8 @@ static __always_inline int firewall_handle_ip(void *pkt, struct metadata *md, st
 	struct hover_tracked tracked = {};
 	int state = HOVER_UNTRACKED;
 
+	if (firewall_replaces_flags(pkt, &here->headers))
+		return firewall_end(md, FIREWALL_MALFORMED);
 	here->flow.kind = HOVER_FLOW_NONE;
 	if (root & FIREWALL_TRACK) {
 		hover_flow_of(pkt, &here->headers, &here->flow);

@@ -46,6 +46,19 @@ static __always_inline bool firewall_datagram_of(void *pkt, const struct hover_h
 	return true;
 }
 
+// Whether a fragment begins with TCP's flags. Nobody has a reason to cut there but to put others in the place of those that
+// rules have looked at, in the first one (RFC 1858, 3.2.2). Of IPv6 a datagram with such fragments is dropped where it is
+// put together (RFC 5722).
+static __always_inline bool firewall_replaces_flags(void *pkt, const struct hover_headers *headers)
+{
+	__be16 offset;
+
+	return headers->fragment > HOVER_FRAGMENT_FIRST && headers->version == 4 &&
+	       headers->l4_protocol == IPPROTO_TCP &&
+	       pkt_load(pkt, headers->l3_offset + 6, &offset, sizeof(offset)) == 0 &&
+	       (offset & bpf_htons(0x1fff)) == bpf_htons(1);
+}
+
 // Remembers a first fragment that is accepted.
 static __noinline int firewall_expect(void *pkt, const struct hover_headers *headers, __u64 version)
 {

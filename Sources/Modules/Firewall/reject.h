@@ -198,7 +198,7 @@ static __always_inline bool firewall_may_answer(void *pkt, const struct hover_he
 		       (packet->source.bytes[0] || packet->source.bytes[15]) &&
 		       !(headers->l4_protocol == IPPROTO_ICMPV6 && headers->icmp_type < 128);
 	source = packet->source.bytes[12];
-	return packet->destination.bytes[12] < 224 && source && source < 224;
+	return packet->destination.bytes[12] < 224 && source && source != 127 && source < 224;
 }
 
 static __noinline int firewall_reject(void *pkt, struct metadata *md, const struct hover_headers *headers,
