@@ -121,7 +121,9 @@ struct DHCPServer: Sendable {
         let message = request.message
         guard message.operation == .request else { return ignore(.fromServer) }
         guard let kind = message.kind else { return ignore(.unknownKind) }
-        guard let client = ClientKey(message) else { return ignore(.malformed) }
+        guard let client = ClientKey(message), message.mac.map(Self.isStation) ?? true else {
+            return ignore(.malformed)
+        }
         guard let subnet = subnet(for: request) else { return ignore(.noSubnet) }
         switch kind {
         case .discover:
@@ -142,6 +144,11 @@ struct DHCPServer: Sendable {
         case .offer, .ack, .nak:
             return ignore(.fromServer)
         }
+    }
+
+    /// Whether an Ethernet address is one station's, which an answer can be sent to.
+    private static func isStation(_ mac: MACAddress) -> Bool {
+        !mac.isMulticast && mac.bytes.contains { $0 != 0 }
     }
 
     mutating func count(_ event: Event) {
@@ -293,7 +300,8 @@ extension DHCPServer {
         let lease = Lease(
             address: address, state: .bound, client: client,
             hardware: [message.hardwareType] + message.hardwareAddress,
-            hostname: (reservation(for: message, in: subnet)?.hostname ?? hostname(of: message))?.description,
+            hostname: (reservation(for: message, in: subnet)?.hostname ?? hostname(of: message))?.description
+                ?? knownHostname(of: message, client, at: address),
             duration: duration, end: now + duration * 1000)
         probes[address] = nil
         for address in old {
@@ -319,6 +327,12 @@ extension DHCPServer {
             leases.end(lease.address, as: .offered, at: now)
         }
         return ignore(.otherServer)
+    }
+
+    /// What a client has called itself before, when it does not say it again, as many do not when they renew.
+    private func knownHostname(of message: DHCPMessage, _ client: ClientKey, at address: IPAddress) -> String? {
+        guard message.options[.hostname] == nil, let lease = leases[address], lease.client == client else { return nil }
+        return lease.hostname
     }
 
     /// What a client calls itself, if that is a name of a host.
