@@ -26,7 +26,8 @@ PACKET_LEVEL, AUXILIARY_DATA, IGNORE_OUTGOING = 263, 8, 23
 VLAN_IS_VALID, VLAN_PROTOCOL_IS_VALID = 0x10, 0x40
 NEW_NETWORK = 0x40000000
 
-LIMIT = float(os.environ.get("LIMIT", 20))
+# Seconds: for a marker, and for what may come behind it.
+LIMIT, REST = 20.0, 3.0
 failures = 0
 
 
@@ -92,8 +93,9 @@ class Chain:
         self.module, self.counters, self.markers = module, counters, markers
         self.ends = {name: End(prefix + name) for name in names}
         self.count = 0
-        # When a check ends.
-        self.counted = counters(self.state())
+        # As they were after the last check.
+        self.counted = {}
+        self.begin()
 
     def state(self):
         """What `hoverctl get state` shows."""
@@ -118,27 +120,55 @@ class Chain:
             self.ends[sender].send(packet)
         arrived = {end: [] for end in self.ends}
         deadline = time.monotonic() + LIMIT
-        while expected not in arrived[receiver] or sum(map(len, arrived.values())) < least + 1:
-            ready, _, _ = select.select([end.socket for end in self.ends.values()], [], [],
-                                        max(deadline - time.monotonic(), 0))
-            if not ready:
-                fail(name, f"waited in vain; there came {describe(arrived)}")
+        is_over = False
+        while not is_over or sum(map(len, arrived.values())) < least:
+            if not self.receive(arrived, deadline):
                 break
-            for end in self.ends:
-                while (frame := self.ends[end].receive()) is not None:
-                    arrived[end].append(frame)
-        if expected in arrived[receiver]:
-            arrived[receiver].remove(expected)
+            if not is_over and expected in arrived[receiver]:
+                arrived[receiver].remove(expected)
+                is_over = True
+                deadline = time.monotonic() + REST
+        if not is_over:
+            fail(name, f"nothing goes from {sender} to {receiver} any more; there came {describe(arrived)}")
+            finish()
         return arrived
+
+    def receive(self, arrived, deadline):
+        """Adds what arrives; false when there is nothing until then."""
+        waits = max(deadline - time.monotonic(), 0)
+        ready, _, _ = select.select([end.socket for end in self.ends.values()], [], [], waits)
+        for end in self.ends:
+            while (frame := self.ends[end].receive()) is not None:
+                arrived[end].append(frame)
+        return bool(ready)
+
+    def begin(self):
+        """Waits until the module works: its slow path may need a moment."""
+        deadline = time.monotonic() + LIMIT
+        for end in self.markers:
+            arrived = {name: [] for name in self.ends}
+            while time.monotonic() < deadline:
+                self.count += 1
+                sent, receiver, expected = self.markers[end](self.count)
+                self.ends[end].send(sent)
+                if self.receive(arrived, time.monotonic() + 0.2) and bytes(expected) in arrived[receiver]:
+                    break
+            # Those before this one have come then, too.
+            self.exchange("begin", end, [])
+        self.counted = self.counters(self.state())
+
+    def observe(self, name, sender, packets, least=0):
+        """The same, and which counters have gone up since the last time, by how much."""
+        arrived = self.exchange(name, sender, packets, least)
+        before, self.counted = self.counted, self.counters(self.state())
+        return arrived, {key: number - before.get(key, 0) for key, number in self.counted.items()
+                         if number != before.get(key, 0)}
 
     def check(self, name, sender, packets, *out, counts=None):
         """Sends a packet, or a list of them, and checks what comes out: pairs of an end and a packet, in any order; and
         which counters go up by how much, all others staying as they are."""
         packets = packets if isinstance(packets, list) else [packets]
-        if os.environ.get("TRACE"): print("..", time.monotonic(), name, flush=True)
-        before = self.counted
-        arrived = self.exchange(name, sender, packets, least=len(out))
-        after = self.counted = self.counters(self.state())
+        arrived, counted = self.observe(name, sender, packets, least=len(out))
         for end, packet in out:
             if bytes(packet) in arrived[end]:
                 arrived[end].remove(bytes(packet))
@@ -146,10 +176,8 @@ class Chain:
                 fail(name, f"{end} did not get {Ether(bytes(packet)).summary()} {bytes(packet).hex()}")
         if any(arrived.values()):
             fail(name, f"there came {describe(arrived)}")
-        counted = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
         if counted != (counts or {}):
             fail(name, f"counted {counted}, not {counts or {}}")
-
 
     def holds(self, name, condition, arrived=()):
         if not condition:

@@ -6,9 +6,9 @@ Usage: firewall.py SOCKET-OF-HOVERD PREFIX-OF-NAMESPACES, with the network of Cr
 and fd00::1, and may begin; `right` is 10.0.0.2 and fd00::2, and may not, but TCP to port 80 and UDP to 8081; TCP to port 25
 and UDP to 53 are rejected. Prints a line for each thing that is wrong; none means that all is right.
 """
-from ends import Chain, changed, fail, finish, padded, wrong_sums
+from ends import Chain, fail, finish, padded, wrong_sums
 from scapy.all import (
-    AH, ARP, ICMP, IP, SCTP, TCP, UDP, Dot1Q, Ether, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA,
+    ARP, ICMP, IP, SCTP, TCP, UDP, Dot1Q, Ether, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA,
     ICMPv6ND_NS, ICMPv6PacketTooBig, IPOption_RR, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting, Raw, fragment, fragment6)
 
@@ -68,13 +68,19 @@ def everyday(when, port):
         passes(f"UDP, {name}", "left", make(UDP(sport=port, dport=9000) / DATA))
         passes(f"answer by UDP, {name}", "right", answer(UDP(sport=9000, dport=port) / DATA), established=1)
         passes(f"SYN, {name}", "left", make(TCP(sport=port, dport=9000, flags="S", seq=99, window=1000)))
-        passes(f"SYN, ACK, {name}", "right", answer(TCP(sport=9000, dport=port, flags="SA", seq=199, ack=100, window=1000)),
-               established=1)
+        passes(f"SYN, ACK, {name}", "right", answer(TCP(sport=9000, dport=port,
+               flags="SA", seq=199, ack=100, window=1000)), established=1)
         passes(f"ACK, {name}", "left", make(TCP(sport=port, dport=9000, flags="A", seq=100, ack=200, window=1000)),
                established=1)
         passes(f"data, {name}", "right",
                answer(TCP(sport=9000, dport=port, flags="PA", seq=200, ack=100, window=1000) / DATA), established=1)
-        echo = (ICMP(id=port), ICMP(type=0, id=port)) if version == 4 else (ICMPv6EchoRequest(id=port), ICMPv6EchoReply(id=port))
+        echo = (
+    ICMP(
+        id=port), ICMP(
+            type=0, id=port)) if version == 4 else (
+                ICMPv6EchoRequest(
+                    id=port), ICMPv6EchoReply(
+                        id=port))
         passes(f"ping, {name}", "left", make(echo[0] / DATA))
         passes(f"answer to the ping, {name}", "right", answer(echo[1] / DATA), established=1)
 
@@ -157,7 +163,8 @@ for piece in pieces[:0:-1]:
     passes("a fragment behind it", "right", piece, fragment_of_accepted=1)
 is_dropped("a fragment of another datagram", "right", right(bytes(16), proto=17, id=51, frag=9))
 is_dropped("a fragment of another protocol", "right", right(bytes(16), proto=6, id=50, frag=9))
-is_dropped("the first fragment of what may not begin", "right", right(UDP(sport=1, dport=2) / bytes(16), id=52, flags="MF"))
+is_dropped("the first fragment of what may not begin", "right",
+           right(UDP(sport=1, dport=2) / bytes(16), id=52, flags="MF"))
 is_dropped("the fragment behind that", "right", right(bytes(16), proto=17, id=52, frag=3))
 pieces = fragment6(right6(IPv6ExtHdrFragment(id=50) / UDP(sport=1, dport=8081) / (b"fragments" * 200)), 700)
 is_dropped("a fragment before its first, IPv6", "right", pieces[-1])
@@ -168,13 +175,18 @@ for piece in pieces[:0:-1]:
 syn = right(TCP(sport=1, dport=80, flags="S") / bytes(12), id=53, flags="MF")
 passes("the first fragment of TCP", "right", syn)
 is_dropped("a fragment with other flags", "right", right(bytes(16), proto=6, id=53, frag=1), "malformed")
-is_dropped("a fragment with other flags, from left", "left", left(bytes(16), proto=6, id=53, frag=1, flags="MF"), "malformed")
+is_dropped("a fragment with other flags, from left", "left", left(
+    bytes(16), proto=6, id=53, frag=1, flags="MF"), "malformed")
 passes("a fragment behind the flags", "right", right(bytes(16), proto=6, id=53, frag=4), fragment_of_accepted=1)
 
 # Errors about what is there.
 for make, answer, version in ((left, right, 4), (left6, right6, 6)):
     layer = IP if version == 4 else IPv6
-    unreachable, wide = (ICMP(type=3, code=4, nexthopmtu=1280), 20) if version == 4 else (ICMPv6PacketTooBig(mtu=1280), 40)
+    unreachable, wide = (
+    ICMP(
+        type=3, code=4, nexthopmtu=1280), 20) if version == 4 else (
+            ICMPv6PacketTooBig(
+                mtu=1280), 40)
     for kind, packet in {
         "UDP": make(UDP(sport=5000, dport=9000) / DATA), "TCP": make(TCP(sport=5000, dport=9000, flags="A") / DATA),
         "ping": make((ICMP if version == 4 else ICMPv6EchoRequest)(id=5000) / DATA),
@@ -182,13 +194,14 @@ for make, answer, version in ((left, right, 4), (left6, right6, 6)):
         quoted = bytes(packet[layer])
         router = {"src": "10.0.0.77" if version == 4 else "fd00::77"}
         for length in (wide + 8, len(quoted)):
-            passes(f"error about {kind}, IPv{version}, {length} bytes", "right", answer(unreachable / quoted[:length], **router),
-                   related=1)
+            passes(f"error about {kind}, IPv{version}, {length} bytes", "right",
+                   answer(unreachable / quoted[:length], **router), related=1)
         for length in (0, 8, wide, wide + 7):
             is_dropped(f"error about {kind}, IPv{version}, {length} bytes", "right",
                        answer(unreachable / quoted[:length], **router), "invalid")
         elsewhere = {"dst": "10.0.0.5" if version == 4 else "fd00::5"}
-        is_dropped(f"error about {kind} to another, IPv{version}", "right", answer(unreachable / quoted, **elsewhere), "invalid")
+        is_dropped(f"error about {kind} to another, IPv{version}", "right",
+                   answer(unreachable / quoted, **elsewhere), "invalid")
 quoted = left(UDP(sport=5000, dport=9000) / DATA)[IP]
 for name, packet in {
     "another's packet": IP(src="10.0.0.5", dst="10.0.0.2") / UDP(sport=5000, dport=9000),
@@ -228,7 +241,8 @@ for make, answer, headers in ((left, right, Raw(b"")), (left6, right6, IPv6ExtHd
                 make(TCP(**MAIL, flags="S", seq=2 ** 32 - 2, options=[("MSS", 1460)]) / (b"x" * 5)),
                 answer(TCP(**RESET, flags="RA", seq=0, ack=4), **fields))
     for size in (0, 5, 500):
-        for sent in (make(UDP(sport=7000, dport=53) / bytes(size)), with_headers(UDP(sport=7000, dport=53) / bytes(size))):
+        for sent in (make(UDP(sport=7000, dport=53) / bytes(size)),
+                     with_headers(UDP(sport=7000, dport=53) / bytes(size))):
             layer = IP if make is left else IPv6
             icmp = ICMP(type=3, code=3) if make is left else ICMPv6DestUnreach(code=4)
             is_answered(f"UDP of {size} bytes, IPv{version}", "left", padded(sent),
@@ -236,21 +250,24 @@ for make, answer, headers in ((left, right, Raw(b"")), (left6, right6, IPv6ExtHd
 tagged = Ether(src=LEFT, dst=RIGHT) / Dot1Q(vlan=7) / left(TCP(**MAIL, flags="S", seq=41))[IP]
 is_answered("SYN in a VLAN", "left", tagged,
             Ether(src=RIGHT, dst=LEFT) / Dot1Q(vlan=7) / right(TCP(**RESET, flags="RA", seq=0, ack=42), id=0)[IP])
-for name, packet in {
-    "to all": Ether(src=LEFT, dst="ff:ff:ff:ff:ff:ff") / left(UDP(dport=53) / DATA)[IP],
-    "to a group": left(UDP(dport=53) / DATA, dst="224.0.0.1"), "from a group": left(UDP(dport=53) / DATA, src="224.0.0.1"),
-    "from loopback": left(UDP(dport=53) / DATA, src="127.0.0.1"),
-    "from nowhere": left(UDP(dport=53) / DATA, src="0.0.0.0"), "from all": left(UDP(dport=53) / DATA, src="255.255.255.255"),
-    "from nowhere, IPv6": left6(UDP(dport=53) / DATA, src="::"), "to a group, IPv6": left6(UDP(dport=53) / DATA, dst="ff02::1"),
-}.items():
+for name, packet in { "to all": Ether(src=LEFT, dst="ff:ff:ff:ff:ff:ff") /
+    left(UDP(dport=53) /
+    DATA)[IP], "to a group": left(UDP(dport=53) /
+    DATA, dst="224.0.0.1"), "from a group": left(UDP(dport=53) /
+    DATA, src="224.0.0.1"), "from loopback": left(UDP(dport=53) /
+    DATA, src="127.0.0.1"), "from nowhere": left(UDP(dport=53) /
+    DATA, src="0.0.0.0"), "from all": left(UDP(dport=53) /
+    DATA, src="255.255.255.255"), "from nowhere, IPv6": left6(UDP(dport=53) /
+    DATA, src="::"), "to a group, IPv6": left6(UDP(dport=53) /
+     DATA, dst="ff02::1"), }.items():
     is_dropped(f"{name}, without answer", "left", packet, "rejected_by_rule")
 
 # What is not IP.
 arp = Ether(src=RIGHT, dst="ff:ff:ff:ff:ff:ff") / ARP(psrc="10.0.0.2", pdst="10.0.0.1")
 passes("ARP", "right", arp, arp=1)
 is_dropped("another protocol", "left", Ether(src=LEFT, dst=RIGHT, type=0x88B5) / DATA, "non_ip_dropped")
-is_dropped("three tags", "left", Ether(src=LEFT, dst=RIGHT) / Dot1Q(vlan=1) / Dot1Q(vlan=1) / Dot1Q(vlan=1) / left(UDP4)[IP],
-           "non_ip_dropped")
+is_dropped("three tags", "left", Ether(src=LEFT, dst=RIGHT) / Dot1Q(vlan=1) / \
+           Dot1Q(vlan=1) / Dot1Q(vlan=1) / left(UDP4)[IP], "non_ip_dropped")
 for name, message in {"solicitation": ICMPv6ND_NS(tgt="fd00::1"), "advertisement": ICMPv6ND_NA(tgt="fd00::2")}.items():
     passes(name, "right", right6(message, hlim=255), neighbour_discovery=1)
     is_dropped(f"{name} from afar", "right", right6(message, hlim=254))

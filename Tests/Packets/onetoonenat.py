@@ -195,13 +195,17 @@ for kind, quoted in {
 }.items():
     header = bytes(quoted[IP])[0] % 16 * 4
     for length in (header + 8, len(quoted[IP])):
-        error = outer(ICMP(type=3, code=4, nexthopmtu=1280) / bytes(seen_outside(quoted)[IP])[:length], src="203.0.113.9")
+        error = outer(ICMP(type=3, code=4, nexthopmtu=1280) /
+     bytes(seen_outside(quoted)[IP])[:length], src="203.0.113.9")
         check(f"error about {kind}, {length} bytes", "outside", error,
               ("inside", with_quoted(seen_inside(error), ICMP, bytes(quoted[IP])[:length])))
 answer = outer(UDP4)
 error = inner(ICMP(type=3, code=3) / bytes(seen_inside(answer)[IP]))
 check("error from inside", "inside", error, ("outside", with_quoted(seen_outside(error), ICMP, bytes(answer[IP]))))
-for layer, icmp in {ICMPv6DestUnreach: ICMPv6DestUnreach(code=4), ICMPv6PacketTooBig: ICMPv6PacketTooBig(mtu=1280)}.items():
+for layer, icmp in {
+    ICMPv6DestUnreach: ICMPv6DestUnreach(
+        code=4), ICMPv6PacketTooBig: ICMPv6PacketTooBig(
+            mtu=1280)}.items():
     quoted = inner6(UDP4)
     error = outer6(icmp / bytes(seen_outside(quoted)[IPv6]))
     check(f"{icmp.name}", "outside", error,

@@ -6,9 +6,9 @@ Usage: switch.py SOCKET-OF-HOVERD PREFIX-OF-NAMESPACES, with the network of Craf
 VLAN 10, with the stations 02:00:00:00:00:0a and 0b; `trunk` has VLANs 10 and 20; `guarded` is in VLAN 10, and may send from
 192.0.2.3, 2001:db8::3 and fe80::/10. Prints a line for each thing that is wrong; none means that all is right.
 """
-from ends import Chain, finish, padded
+from ends import Chain, finish
 from scapy.all import (
-    ARP, BOOTP, DHCP, ICMP, IP, LLC, SNAP, TCP, UDP, Dot1AD, Dot1Q, Dot3, Ether, ICMPv6DestUnreach, ICMPv6MLReport2,
+    ARP, BOOTP, DHCP, ICMP, IP, LLC, TCP, UDP, Dot1AD, Dot1Q, Dot3, Ether, ICMPv6MLReport2,
     ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RS, IPOption_RR, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
     Raw, fragment, fragment6)
 
@@ -74,7 +74,9 @@ for name, end, crafted in [
 ]:
     is_dropped(name, end, crafted, "vlan")
 check("VLAN 20 goes nowhere else", "trunk", frame(packet, TRUNK, EVERYBODY, 20))
-check("half a tag", "trunk", Ether(src=TRUNK, dst=B, type=0x8100) / b"\0")
+# At tc the kernel drops it before, at xdp it has no tag.
+arrived, counted = chain.observe("half a tag", "trunk", [Ether(src=TRUNK, dst=B, type=0x8100) / b"\0"])
+chain.holds("half a tag", not any(arrived.values()) and counted in ({}, {"vlan": 1}))
 check("a tag, and nothing behind", "one", Ether(src=A, dst=B, type=0x8100) / b"\0\x0a")
 
 # What no bridge forwards.
@@ -83,19 +85,29 @@ for source in ("01:00:5e:00:00:01", EVERYBODY, "33:33:00:00:00:01", "00:00:00:00
 for last in ("00", "01", "03", "0e", "0f"):
     is_dropped(f"to 01:80:c2:00:00:{last}", "one", frame(packet, to=f"01:80:c2:00:00:{last}"), "link_local")
 for group in ("01:80:c2:00:00:10", "33:33:00:00:00:02", "01:00:5e:00:00:fb"):
-    check(f"to {group}", "one", frame(packet, to=group), ("two", frame(packet, to=group)), ("guarded", frame(packet, to=group)),
-          ("trunk", frame(packet, to=group, tag=10)))
+    check(
+    f"to {group}", "one", frame(
+        packet, to=group), ("two", frame(
+            packet, to=group)), ("guarded", frame(
+                packet, to=group)), ("trunk", frame(
+                    packet, to=group, tag=10)))
 is_dropped("to the port that it came by", "one", frame(packet, "02:00:00:00:00:99", A), "same_port")
 is_dropped("from and to the same station", "one", frame(packet, A, A), "same_port")
 
 # What is inside is no concern of a switch.
-for name, payload in {
-    "IHL of 0": IP(ihl=0) / DATA, "total length behind the end": IP(len=1000) / DATA, "TTL 0": IP(ttl=0) / DATA,
-    "a wrong checksum": IP(chksum=1) / UDP(chksum=1) / DATA, "land": IP(src="192.0.2.9", dst="192.0.2.9") / TCP(flags="S"),
-    "loopback": IP(src="127.0.0.1", dst="127.0.0.1") / DATA, "a later fragment": IP(frag=100) / DATA,
-    "version 15": IP(version=15) / DATA, "truncated error": IP() / ICMP(type=3) / b"\x45",
-    "IPv6 with a wrong length": IPv6(plen=9999) / DATA, "half of ARP": Raw(bytes(ARP())[:10]), "nothing": Raw(b""),
-}.items():
+for name, payload in { "IHL of 0": IP(ihl=0) /
+    DATA, "total length behind the end": IP(len=1000) /
+    DATA, "TTL 0": IP(ttl=0) /
+    DATA, "a wrong checksum": IP(chksum=1) /
+    UDP(chksum=1) /
+    DATA, "land": IP(src="192.0.2.9", dst="192.0.2.9") /
+    TCP(flags="S"), "loopback": IP(src="127.0.0.1", dst="127.0.0.1") /
+    DATA, "a later fragment": IP(frag=100) /
+    DATA, "version 15": IP(version=15) /
+    DATA, "truncated error": IP() /
+    ICMP(type=3) /
+    b"\x45", "IPv6 with a wrong length": IPv6(plen=9999) /
+     DATA, "half of ARP": Raw(bytes(ARP())[:10]), "nothing": Raw(b""), }.items():
     crafted = Ether(src=A, dst=B, type=0x86DD if "IPv6" in name else 0x806 if "ARP" in name else 0x800) / payload
     check(name, "one", crafted, ("two", crafted))
 crafted = Dot3(src=A, dst=B) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / DATA
@@ -136,7 +148,16 @@ for name, payload in {
     check(f"{name}, allowed", "guarded", crafted, ("two", crafted))
 for piece in fragment(guarded(IP(src=MINE, dst="192.0.2.1") / UDP4 / bytes(1000)), 400):
     check("a fragment, allowed", "guarded", piece, ("two", piece))
-for piece in fragment6(guarded(IPv6(src=MINE6, dst="2001:db8::1") / IPv6ExtHdrFragment(id=1) / UDP4 / bytes(1000)), 500):
+for piece in fragment6(
+    guarded(
+        IPv6(
+            src=MINE6,
+            dst="2001:db8::1") /
+            IPv6ExtHdrFragment(
+                id=1) /
+                UDP4 /
+                bytes(1000)),
+                 500):
     check("a fragment of IPv6, allowed", "guarded", piece, ("two", piece))
 
 OTHER, OTHER6 = {"src": "192.0.2.4", "dst": "192.0.2.1"}, {"src": "2001:db8::4", "dst": "2001:db8::1"}
