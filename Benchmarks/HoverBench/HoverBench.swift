@@ -9,7 +9,8 @@ struct HoverBench: AsyncParsableCommand {
         abstract: "Measures Hover beside a peer, or beside the bare limit, in the same run.",
         discussion: "Each bench prints a table and writes .build/bench/<bench>.jsonl, one object a case.",
         subcommands: [
-            ApplyBench.self, FloodBench.self, HopBench.self, InjectBench.self, NATBench.self, PuntBench.self,
-            RestartBench.self, RouterBench.self, ScaleBench.self, SwitchBench.self, WireBench.self, XDPBench.self,
+            ApplyBench.self, FirewallBench.self, FloodBench.self, GatewayBench.self, HopBench.self, InjectBench.self,
+            NATBench.self, PuntBench.self, RestartBench.self, RouterBench.self, ScaleBench.self, SwitchBench.self,
+            WireBench.self, XDPBench.self,
         ])
 }

@@ -71,6 +71,7 @@ private struct Rollback {
             note(.delete, .module, module.name, id)
         }
         for case (_, var row?) in modules {
+            row.setup = model.modules[row.id]?.setup
             try row.prepare(types)
             try planModule(row, in: &plan)
         }

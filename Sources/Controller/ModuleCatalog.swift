@@ -31,11 +31,15 @@ public struct ModuleCatalog: Sendable {
     }
 
     /// What a module's configuration means; nil for one that was uploaded.
-    func setup(of type: String?, _ config: [String: TypedValue]) throws(HoverError) -> ModuleSetup? {
+    ///
+    /// - Parameter previous: what its configuration before meant.
+    func setup(
+        of type: String?, _ config: [String: TypedValue], after previous: ModuleSetup?
+    ) throws(HoverError) -> ModuleSetup? {
         guard let type else { return nil }
         do throws(ConfigError) {
             let reader = try ConfigReader(.object(config))
-            let setup = try self.type(orUnknown: type).setup(reader)
+            let setup = try self.type(orUnknown: type).setup(reader, after: previous)
             try reader.finish()
             return setup
         } catch {
@@ -105,9 +109,10 @@ extension ModuleRecord {
         (setup?.constants ?? config) == (other.setup?.constants ?? other.config) && setup?.sizes == other.setup?.sizes
     }
 
-    /// Finds what the configuration means, and gives the module the ports that it speaks of.
+    /// Finds what the configuration means, and gives the module the ports that it speaks of. What an earlier one meant may
+    /// be there still.
     mutating func prepare(_ catalog: ModuleCatalog) throws(HoverError) {
-        setup = try catalog.setup(of: type, config)
+        setup = try catalog.setup(of: type, config, after: setup)
         guard let setup else { return }
         if let port = setup.ports.first(where: { !(1...maxPort).contains($0.number) }) {
             throw HoverError(

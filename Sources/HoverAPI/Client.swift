@@ -77,6 +77,35 @@ extension HoverClient {
     }
 }
 
+// MARK: Elements of a configuration
+
+extension HoverClient {
+    /// An element of a list in a module's configuration, by what its member `id` or `name` says.
+    public func element(_ name: String, of list: String, in module: String) async throws -> TypedValue {
+        try await get(["modules", module, "config", list, name])
+    }
+
+    /// Changes an element, or adds it.
+    ///
+    /// - Parameter other: the element before which it is to be; without it one that is there keeps its place, and a new
+    ///   one comes last.
+    public func setElement(
+        _ name: String, to element: TypedValue, of list: String, in module: String, before other: String? = nil,
+        ifMatch: Int? = nil
+    ) async throws {
+        try await run(
+            .PUT, ["modules", module, "config", list, name], query: other.map { [("before", $0)] } ?? [],
+            body: element, ifMatch: ifMatch)
+    }
+
+    /// Removes an element.
+    public func deleteElement(
+        _ name: String, of list: String, in module: String, ifMatch: Int? = nil
+    ) async throws {
+        try await delete(["modules", module, "config", list, name], ifMatch: ifMatch)
+    }
+}
+
 // MARK: Tables
 
 extension HoverClient {

@@ -34,9 +34,10 @@ extension HoverClient {
 
     /// For routes whose answer says no more than that it is done.
     func run(
-        _ method: HTTPMethod, _ path: [String], query: [(String, String)] = [], body: some Encodable
+        _ method: HTTPMethod, _ path: [String], query: [(String, String)] = [], body: some Encodable,
+        ifMatch: Int? = nil
     ) async throws {
-        _ = try await exchange(method, path, query: query, body: Self.encode(body))
+        _ = try await exchange(method, path, query: query, body: Self.encode(body), ifMatch: ifMatch)
     }
 
     func delete(_ path: [String], ifMatch: Int? = nil) async throws {

@@ -152,11 +152,7 @@ extension ConfigFormat {
             "a list of: \(format.name)", schema: ["type": "array", "items": format.schema], members: format.members,
             sample: { format.sample().map { [$0] } ?? [] }
         ) { (value, pointer) throws(ConfigError) in
-            guard case .array(let values) = value else {
-                // A list whose key has nothing behind it, as YAML files often have.
-                if case .null = value { return [] }
-                throw .type(pointer, expected: "a list", found: value)
-            }
+            let values = try value.listElements(at: pointer)
             var elements: [Element] = []
             elements.reserveCapacity(values.count)
             for (index, value) in values.enumerated() {

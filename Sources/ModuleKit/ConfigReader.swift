@@ -16,6 +16,8 @@ public final class ConfigReader {
     private let members: [String: TypedValue]
     private let isDescribing: Bool
     private var asked: [String] = []
+    /// How many of its keys were asked for.
+    private var found = 0
     private(set) var description = ConfigDescription()
 
     /// - Throws: for what is no object. Nothing is taken for an empty one, as YAML files have it behind `config:`.
@@ -63,7 +65,7 @@ public final class ConfigReader {
             guard let sample = format.sample() else { throw error(key, "there is nothing to show") }
             return sample
         }
-        guard let value = members[key], value != .null else {
+        guard let value = member(key) else {
             throw ConfigError(pointer: pointer, "there is no \(key): add it, \(format.name)")
         }
         return try format.read(value, pointer + "/" + key)
@@ -76,7 +78,7 @@ public final class ConfigReader {
 
     /// - Throws: for a key that nobody asked for, with the nearest one that there is.
     public func finish() throws(ConfigError) {
-        guard !isDescribing, members.count > 0 else { return }
+        guard !isDescribing, found < members.count else { return }
         let known = Set(asked)
         guard let unknown = members.keys.filter({ !known.contains($0) }).min() else { return }
         throw error(unknown, "there is no key \(unknown) here: \(suggestion(for: unknown, among: asked))")
@@ -87,8 +89,16 @@ public final class ConfigReader {
     ) throws(ConfigError) -> Value? {
         note(key, format, initial: initial, isRequired: false, text)
         if isDescribing { return format.sample() }
-        guard let value = members[key], value != .null else { return nil }
+        guard let value = member(key) else { return nil }
         return try format.read(value, pointer + "/" + key)
+    }
+
+    /// What is there for a key; nothing is as if the key were not there.
+    private func member(_ key: String) -> TypedValue? {
+        guard let value = members[key] else { return nil }
+        found += 1
+        if case .null = value { return nil }
+        return value
     }
 
     private func note<Value>(

@@ -29,6 +29,10 @@ public protocol ModuleType: Sendable {
     /// - Throws: for what is wrong; nothing was changed then.
     func setup(_ config: ConfigReader) throws(ConfigError) -> ModuleSetup
 
+    /// The same for a configuration that takes another one's place. It must give the same as `setup(config)`, and may take
+    /// from the other one's setup what is not to be made again (`ModuleSetup.memory`).
+    func setup(_ config: ConfigReader, after previous: ModuleSetup?) throws(ConfigError) -> ModuleSetup
+
     /// Runs the slow path of one module until the task is cancelled.
     func run(_ module: any RunningModule) async throws
 
@@ -43,6 +47,9 @@ extension ModuleType {
     public var isPolicy: Bool { false }
     public var maxPorts: Int { 64 }
     public var hasSlowPath: Bool { false }
+    public func setup(_ config: ConfigReader, after previous: ModuleSetup?) throws(ConfigError) -> ModuleSetup {
+        try setup(config)
+    }
     public func run(_ module: any RunningModule) async throws {}
     public func state(of module: any RunningModule, limit: Int) async throws -> [String: TypedValue] { [:] }
 
@@ -68,6 +75,8 @@ public struct ModuleSetup: Sendable, Hashable {
     public var tables: [ConfiguredTable]
     /// The ports that the configuration speaks of. They are made with the module.
     public var ports: [ConfiguredPort]
+    /// What the type made on the way here, for the next setup of the same module. It follows from the configuration.
+    public var memory = SetupMemory()
 
     public init(
         constants: [String: TypedValue] = [:], sizes: [String: Int] = [:], tables: [ConfiguredTable] = [],
@@ -78,6 +87,19 @@ public struct ModuleSetup: Sendable, Hashable {
         self.tables = tables
         self.ports = ports
     }
+}
+
+/// What a type keeps with a setup. Setups are alike whatever is in there.
+public struct SetupMemory: Sendable, Hashable {
+    public var content: (any Sendable)?
+
+    public init(_ content: (any Sendable)? = nil) {
+        self.content = content
+    }
+
+    public static func == (left: SetupMemory, right: SetupMemory) -> Bool { true }
+
+    public func hash(into hasher: inout Hasher) {}
 }
 
 /// A port that a configuration speaks of.

@@ -146,7 +146,8 @@ struct RouteTable: Sendable {
 
     /// The routes that the OpenAPI document describes.
     static let v1 =
-        ModuleRoutes.all + TableRoutes.all + LinkRoutes.all + PacketRoutes.all + StateRoutes.all + SystemRoutes.all
+        ModuleRoutes.all + ElementRoutes.all + TableRoutes.all + LinkRoutes.all + PacketRoutes.all + StateRoutes.all
+        + SystemRoutes.all
 
     func find(_ method: HTTPRequest.Method, _ path: RequestPath) -> Result {
         var methods: [HTTPRequest.Method] = []

@@ -34,7 +34,7 @@ struct Hoverctl: AsyncParsableCommand {
         version: hoverVersion,
         subcommands: [
             Apply.self, Plan.self, Rollback.self, Get.self, Create.self, Delete.self, Connect.self, Swap.self,
-            TableGroup.self, Capture.self, Doctor.self, Down.self, VersionCommand.self,
+            ConfigGroup.self, TableGroup.self, Capture.self, Doctor.self, Down.self, VersionCommand.self,
         ])
 
     /// Runs one command line, without the program's name.

@@ -47,23 +47,20 @@ extension Store {
                 arguments: [revision])
             for row in rows {
                 let id: String = row["id"]
-                let record: String? = row["record"]
-                if record == nil {
+                if (row["record"] as String?) == nil {
                     madeAgain.insert(id)
                 } else if !madeAgain.contains(id) {
                     deletions[id] = row["revision"]
                 }
-                if row["kind"] == "module", earlier.modules[id] == nil {
-                    earlier.modules[id] = .some(
-                        try record.map {
-                            var module = try decode(ModuleRecord.self, $0)
-                            module.source = sources[module.code]?.source
-                            module.warnings = sources[module.code]?.warnings ?? ""
-                            return module
-                        })
-                } else if row["kind"] == "link", earlier.links[id] == nil {
-                    earlier.links[id] = .some(try record.map { try decode(LinkRecord.self, $0) })
-                }
+            }
+            // Back through the changes: what one changed was before it what the row says.
+            for row in rows.reversed() {
+                try earlier.takeBack(row, in: database)
+            }
+            for id in earlier.modules.keys {
+                guard let code = (earlier.modules[id] ?? nil)?.code else { continue }
+                earlier.modules[id]??.source = sources[code]?.source
+                earlier.modules[id]??.warnings = sources[code]?.warnings ?? ""
             }
             earlier.entries = try Row.fetchAll(
                 database, sql: "SELECT revision, module, name, key, value FROM revision_entry WHERE revision > ?",
@@ -76,6 +73,25 @@ extension Store {
                     value: Array($0["value"] as Data))
             }
             return earlier
+        }
+    }
+}
+
+extension EarlierRows {
+    fileprivate mutating func takeBack(_ row: Row, in database: Database) throws {
+        let id: String = row["id"]
+        let record: String? = row["record"]
+        switch row["kind"] as String {
+        case "module": modules[id] = .some(try record.map { try decode(ModuleRecord.self, $0) })
+        case "link": links[id] = .some(try record.map { try decode(LinkRecord.self, $0) })
+        case "edit":
+            var module = try modules[id] ?? Store.module(id, in: database)
+            if let record, var config = module?.config {
+                try decode(ConfigEdit.self, record).takeBack(from: &config)
+                module?.config = config
+            }
+            modules[id] = .some(module)
+        default: break
         }
     }
 }

@@ -49,8 +49,10 @@ extension Store {
         let sources = try await sources()
         return try await read { database in
             var rows = StoredRows()
+            let edits = try Self.edits(in: database)
             rows.modules = try String.fetchAll(database, sql: "SELECT record FROM module").map { text in
                 var module = try decode(ModuleRecord.self, text)
+                for edit in edits[module.id] ?? [] { edit.apply(to: &module.config) }
                 module.source = sources[module.code]?.source
                 module.warnings = sources[module.code]?.warnings ?? ""
                 return module
@@ -113,11 +115,18 @@ extension Store {
             for module in modules {
                 try database.execute(
                     sql: "UPDATE module SET record = ? WHERE id = ?", arguments: [encode(module), module.id])
+                try Self.forgetEdits(ofModule: module.id, in: database)
             }
         }
     }
 
     private static func set(_ row: Changed<String, ModuleRecord>, _ revision: Int, in database: Database) throws {
+        if let old = row.old, let new = row.new, let edit = ConfigEdit(from: old, to: new),
+            try keep(edit, of: old, revision, in: database)
+        {
+            return
+        }
+        try forgetEdits(ofModule: row.key, in: database)
         if let new = row.new {
             try database.execute(
                 sql: "INSERT OR REPLACE INTO module (id, code, record) VALUES (?, ?, ?)",

@@ -80,6 +80,14 @@ public struct Store: Sendable {
             try database.execute(
                 sql: "INSERT INTO fact VALUES ('id', ?)", arguments: [UUID().uuidString.lowercased()])
         }
+        migrator.registerMigration("2") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE module_edit (
+                        number INTEGER PRIMARY KEY AUTOINCREMENT, module TEXT NOT NULL, edit TEXT NOT NULL);
+                    CREATE INDEX module_edit_module ON module_edit (module);
+                    """)
+        }
         return migrator
     }
 

@@ -6,6 +6,14 @@ import TypedValue
 /// The configuration of a firewall.
 struct FirewallConfiguration: Sendable {
     var rules: [Rule]
+    /// The rules that may differ from those of the configuration that this one was read after; nil: all may.
+    private(set) var changedRules: Range<Int>?
+    /// The rules of that configuration in whose place they are.
+    private(set) var replacedRules: Range<Int>?
+    private let texts: ReadList<RuleText>
+    private let sets: ReadList<AddressSet>
+    /// How many rules have each id.
+    private var ids: [String: Int] = [:]
     var initial: [Direction: InitialAction]
     var acceptsEstablished: Bool
     var dropsInvalid: Bool
@@ -19,11 +27,13 @@ struct FirewallConfiguration: Sendable {
     /// As many as the program's vectors have bits for.
     static let mostRules = 64 * RankSet.blocks
 
-    init(_ config: ConfigReader) throws(ConfigError) {
-        let sets = try config.value(
-            "sets", .list(of: .object(AddressSet.init)), default: [], "prefixes by a name that rules refer to them by")
-        let texts = try config.value(
-            "rules", .list(of: .object(RuleText.init)), default: [],
+    /// - Parameter previous: a configuration, of which rules that are the same are taken over.
+    init(_ config: ConfigReader, after previous: FirewallConfiguration? = nil) throws(ConfigError) {
+        sets = try config.value(
+            "sets", .list(of: RuleFormat.set, after: previous?.sets), default: ReadList(),
+            "prefixes by a name that rules refer to them by")
+        texts = try config.value(
+            "rules", .list(of: RuleFormat.rule, after: previous?.texts), default: ReadList(),
             "in their order: the first one that matches decides")
         initial = try config.value(
             "default", .object(Self.initialActions), default: [.ingress: .accept, .egress: .accept],
@@ -50,16 +60,25 @@ struct FirewallConfiguration: Sendable {
             "connections", .integer(16...4_194_304), default: 65_536,
             "the most connections; fixed when the module is made. New ones are dropped when there are as many")
         constants = try Self.timeouts(config)
-        rules = try Self.rules(texts, Self.byName(sets, config), config)
-        guard !dropsInvalid || acceptsEstablished || rules.contains(where: { !$0.states.isEmpty }) else { return }
-        if dropsInvalid, let index = rules.firstIndex(where: { $0.states == [.invalid] }) {
+        if let previous, sets.isAsBefore {
+            rules = previous.rules
+            ids = previous.ids
+            changedRules = texts.changed
+            replacedRules = texts.replaced
+        } else {
+            rules = []
+        }
+        try readRules(Self.byName(sets.elements, config), config)
+        for index in rules.indices where !rules[index].states.isEmpty { asksForStates = true }
+        if dropsInvalid, asksForStates, let index = rules.firstIndex(where: { $0.states == [.invalid] }) {
             throw config.error(
                 "rules/\(index)/state", "invalid packets are dropped before any rule: set drop_invalid to false")
         }
     }
 
     /// Whether connections are looked up at all.
-    var tracks: Bool { acceptsEstablished || rules.contains { !$0.states.isEmpty } }
+    var tracks: Bool { acceptsEstablished || asksForStates }
+    private var asksForStates = false
 
     private static func initialActions(_ config: ConfigReader) throws(ConfigError) -> [Direction: InitialAction] {
         [
@@ -112,27 +131,35 @@ struct FirewallConfiguration: Sendable {
         return byName
     }
 
-    private static func rules(
-        _ texts: [RuleText], _ sets: [String: [AddressRange]], _ config: ConfigReader
-    ) throws(ConfigError) -> [Rule] {
-        guard texts.count <= mostRules else {
-            throw config.error("rules", "there are \(texts.count) rules, and \(mostRules) can be: use sets of prefixes")
+    /// Gives the rules that changed their addresses, and checks that each has an id of its own.
+    private mutating func readRules(_ sets: [String: [AddressRange]], _ config: ConfigReader) throws(ConfigError) {
+        let count = texts.elements.count
+        guard count <= Self.mostRules else {
+            throw config.error("rules", "there are \(count) rules, and \(Self.mostRules) can be: use sets of prefixes")
         }
-        var rules: [Rule] = []
-        rules.reserveCapacity(texts.count)
-        var places: [String: Int] = [:]
-        for (index, text) in texts.enumerated() {
-            let rule = try text.rule(sets, at: "rules/\(index)", config)
-            if text.rule.id.isEmpty {
-                // Equal rules without an id share their counters: only the first one can match.
-                places[rule.id] = places[rule.id] ?? index
-            } else if let other = places.updateValue(index, forKey: rule.id) {
-                throw config.error(
-                    "rules/\(index)/id", "rule \(other) has the id \(rule.id) already: give it another one")
-            }
-            rules.append(rule)
+        for index in replacedRules ?? 0..<0 { ids[rules[index].id, default: 0] -= 1 }
+        var changed: [Rule] = []
+        for index in changedRules ?? 0..<count {
+            let rule = try texts.elements[index].rule(sets, at: "rules/\(index)", config)
+            ids[rule.id, default: 0] += 1
+            changed.append(rule)
         }
-        return rules
+        for index in replacedRules ?? 0..<0 where ids[rules[index].id] == 0 { ids[rules[index].id] = nil }
+        rules.replaceSubrange(replacedRules ?? 0..<0, with: changed)
+        try checkIDs(config)
+    }
+
+    /// Rules without an id have one that says what they say. Equal ones share it, and their counters: only the first one
+    /// can match.
+    private func checkIDs(_ config: ConfigReader) throws(ConfigError) {
+        guard ids.count < rules.count else { return }
+        for index in rules.indices where !texts.elements[index].rule.id.isEmpty && ids[rules[index].id] != 1 {
+            let id = rules[index].id
+            let places = rules.indices.filter { rules[$0].id == id }
+            throw config.error(
+                "rules/\(places[1])/id",
+                "rule \(places[0]) has the id \(id) already: give it another one")
+        }
     }
 }
 

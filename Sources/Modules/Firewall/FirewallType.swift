@@ -15,17 +15,25 @@ public struct FirewallType: ModuleType {
     public var objects: ModuleObjects { FirewallCode.objects }
 
     public func setup(_ config: ConfigReader) throws(ConfigError) -> ModuleSetup {
-        let configuration = try FirewallConfiguration(config)
-        let tables: [ConfiguredTable]
-        do throws(RuleCompiler.TooManyIntervals) {
-            tables = try RuleCompiler.tables(configuration)
+        try setup(config, after: nil)
+    }
+
+    public func setup(_ config: ConfigReader, after previous: ModuleSetup?) throws(ConfigError) -> ModuleSetup {
+        let known = previous?.memory.content as? CompiledRules
+        let configuration = try FirewallConfiguration(config, after: known?.configuration)
+        let compiled: CompiledRules
+        do throws(CompiledRules.TooManyIntervals) {
+            compiled = try CompiledRules(configuration, after: known)
         } catch {
             throw config.error(
                 "rules", "\(error.field) has more values than can be told apart: use larger prefixes or fewer rules")
         }
-        return ModuleSetup(
+        let tables = compiled.tables
+        var setup = ModuleSetup(
             constants: configuration.constants, sizes: Self.sizes(configuration, pages: tables[0].entries.count),
             tables: tables)
+        setup.memory = SetupMemory(compiled)
+        return setup
     }
 
     /// There is room for the pages of two sets of rules, of which one takes the other's place. Another size is another
@@ -45,28 +53,40 @@ public struct FirewallType: ModuleType {
 
     /// Counters of rules that are no more would fill their table in time.
     public func run(_ module: any RunningModule) async throws {
+        var known: FirewallConfiguration?
         for await value in await module.configurations() {
             do {
-                try await Self.forgetCounters(of: module, but: Self.counterKeys(value))
+                let configuration = try FirewallConfiguration(ConfigReader(value), after: known)
+                try await Self.forgetCounters(of: module, configuration, after: known)
+                known = configuration
             } catch {
                 // The module is being deleted, mostly; otherwise the next change tries again.
+                known = nil
                 module.logger.debug("counters of rules that are no more stay: \(error)")
             }
         }
     }
 
-    private static func forgetCounters(of module: any RunningModule, but known: Set<[UInt8]>) async throws {
-        for entry in try await module.entries(of: "rule_counters", limit: mostCounters)
-        where !known.contains(entry.key) {
-            try await module.remove(entry.key, from: "rule_counters")
+    private static func forgetCounters(
+        of module: any RunningModule, _ configuration: FirewallConfiguration, after known: FirewallConfiguration?
+    ) async throws {
+        var gone: Set<[UInt8]>
+        if let known, let replaced = configuration.replacedRules {
+            gone = counterKeys(known.rules[replaced])
+        } else {
+            gone = Set(try await module.entries(of: "rule_counters", limit: mostCounters).map(\.key))
+        }
+        guard !gone.isEmpty else { return }
+        gone.subtract(counterKeys(configuration.rules[...]))
+        for key in gone {
+            try await module.remove(key, from: "rule_counters")
         }
     }
 
     /// What the table of counters has room for.
     static let mostCounters = 4 * FirewallConfiguration.mostRules
 
-    private static func counterKeys(_ value: TypedValue) throws -> Set<[UInt8]> {
-        let configuration = try FirewallConfiguration(ConfigReader(value))
-        return Set(configuration.rules.map { StructureBytes().u64($0.key).bytes })
+    private static func counterKeys(_ rules: ArraySlice<Rule>) -> Set<[UInt8]> {
+        Set(rules.map { StructureBytes().u64($0.key).bytes })
     }
 }

@@ -1,39 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The pages of a compiled set of rules (`rules.h`).
-struct PageStore {
-    static let words = 512
-    static let bytes = 8 * words
-
-    private(set) var pages: [[UInt64]] = []
-
-    /// The number of one more page.
-    mutating func append(_ page: [UInt64] = []) -> Int {
-        pages.append(page + repeatElement(0, count: Self.words - page.count))
-        return pages.count - 1
-    }
-
-    subscript(page: Int, word: Int) -> UInt64 {
-        get { pages[page][word] }
-        set { pages[page][word] = newValue }
-    }
-
-    mutating func replace(_ page: Int, with words: [UInt64]) {
-        pages[page] = words + repeatElement(0, count: Self.words - words.count)
-    }
-}
-
 /// Rules by their ranks, 0 first: a bit for each, with a hash of which they are, so that equal ones are found.
 struct RankSet {
     static let blocks = 256
+    static let summaryWords = blocks / 64
 
     private(set) var words = [UInt64](repeating: 0, count: blocks)
+    /// A bit for each word that is not 0.
+    private(set) var summary = [UInt64](repeating: 0, count: summaryWords)
     private(set) var hash = RankHash()
 
     /// Takes rules in that are not in, and out those that are.
     mutating func toggle(_ part: RankPart) {
         for (block, bits) in part.words {
             words[block] ^= bits
+            let bit = UInt64(1) << UInt64(block % 64)
+            if words[block] == 0 {
+                summary[block / 64] &= ~bit
+            } else {
+                summary[block / 64] |= bit
+            }
         }
         hash.combine(part.hash)
     }
@@ -76,45 +62,57 @@ struct RankPart {
     }
 }
 
-/// Writes vectors into pages, each set once.
+/// Writes vectors into the pages of a section, each set once. The empty one comes first, where all know it to be.
 struct VectorStore {
-    private var known: [RankHash: UInt32] = [:]
-    private var page: Int?
-    private var used = 0
-    /// How many blocks there are rules in.
-    private let blocks: Int
+    /// Where the vector without a bit is.
+    static let empty: UInt32 = 0
 
-    init(rules: Int) {
-        blocks = (rules + 63) / 64
+    private(set) var pages = PageStore()
+    private var known: [RankHash: UInt32] = [:]
+    private var used = PageStore.words
+
+    init() {
+        _ = reference(to: RankSet())
     }
 
     /// Where a set's vector is: a summary of 4 words, one with the blocks before each of them, and the blocks that are not 0.
-    mutating func reference(to set: borrowing RankSet, in pages: inout PageStore) -> UInt32 {
+    mutating func reference(to set: borrowing RankSet) -> UInt32 {
         if let known = known[set.hash] { return known }
-        var vector = [UInt64](repeating: 0, count: 5)
-        for block in 0..<blocks {
-            let word = set.words[block]
-            guard word != 0 else { continue }
-            vector[block / 64] |= 1 << UInt64(block % 64)
-            vector.append(word)
-        }
+        var vector = set.summary
         var before: UInt64 = 0
-        for index in 0..<4 {
-            vector[4] |= before << UInt64(16 * index)
-            before += UInt64(vector[index].nonzeroBitCount)
+        var counts: UInt64 = 0
+        for index in 0..<RankSet.summaryWords {
+            counts |= before << UInt64(16 * index)
+            before += UInt64(set.summary[index].nonzeroBitCount)
         }
-        if page == nil || used + vector.count > PageStore.words {
-            page = pages.append()
-            used = 0
+        vector.append(counts)
+        for index in 0..<RankSet.summaryWords {
+            var rest = set.summary[index]
+            while rest != 0 {
+                vector.append(set.words[64 * index + rest.trailingZeroBitCount])
+                rest &= rest - 1
+            }
         }
-        let number = page ?? 0
-        for (index, word) in vector.enumerated() {
-            pages[number, used + index] = word
-        }
-        let reference = UInt32(number) << 9 | UInt32(used)
-        used += vector.count
+        let reference = write(vector)
         known[set.hash] = reference
         return reference
+    }
+
+    private mutating func write(_ vector: [UInt64]) -> UInt32 {
+        if used + vector.count > PageStore.words {
+            _ = pages.append()
+            used = 0
+        }
+        let page = pages.count - 1
+        pages.write(vector, at: used, of: page)
+        defer { used += vector.count }
+        return UInt32(page) << 9 | UInt32(used)
+    }
+
+    /// One more page, of what leads to vectors. No vectors come behind it.
+    mutating func append(_ page: some Collection<UInt64>) -> Int {
+        used = PageStore.words
+        return pages.append(page)
     }
 }
 

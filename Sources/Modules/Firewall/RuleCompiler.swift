@@ -4,232 +4,109 @@ import Dataplane
 import ModuleKit
 import TypedValue
 
-/// Makes of rules what the fast path searches (`rules.h`).
-struct RuleCompiler {
+/// A set of rules as the fast path searches it (`rules.h`).
+struct CompiledRules: Sendable {
     /// Why there is no such thing for these rules.
     struct TooManyIntervals: Error {
         var field: String
     }
 
-    private let configuration: FirewallConfiguration
-    private var pages = PageStore()
-    private var vectors: VectorStore
-    private let empty: UInt32
+    let configuration: FirewallConfiguration
+    let kinds: KindSection
+    let sources: AddressSections
+    let destinations: AddressSections
+    let sourcePorts: TreeSection
+    let destinationPorts: TreeSection
+    let macs: TreeSection
+    let open: OpenSection
+    let rules: RuleSection
 
-    private var rules: [Rule] { configuration.rules }
-
-    private init(_ configuration: FirewallConfiguration) {
+    /// - Parameter previous: a set that the configuration was read after. Sections that depend on nothing that differs
+    ///   are taken over from it.
+    init(_ configuration: FirewallConfiguration, after previous: CompiledRules? = nil) throws(TooManyIntervals) {
+        let compiler = RuleCompiler(rules: configuration.rules)
+        let known = KnownRules(configuration, previous)
         self.configuration = configuration
-        vectors = VectorStore(rules: configuration.rules.count)
-        // Page 0 is written last.
-        _ = pages.append()
-        empty = vectors.reference(to: RankSet(), in: &pages)
+        kinds = try known.section(\.kinds, unless: { !$0.hasKind(of: $1) }, compiler.kinds)
+        sources = try known.section(\.sources, unless: { $0.source != $1.source }) {
+            () throws(TooManyIntervals) in try compiler.addresses("source") { $0.source }
+        }
+        destinations = try known.section(\.destinations, unless: { $0.destination != $1.destination }) {
+            () throws(TooManyIntervals) in try compiler.addresses("destination") { $0.destination }
+        }
+        sourcePorts = try known.section(\.sourcePorts, unless: { $0.sourcePorts != $1.sourcePorts }) {
+            () throws(TooManyIntervals) in
+            try compiler.tree("source_ports", isNarrow: true) {
+                $0.sourcePorts
+            } _: {
+                $0.map(\.number)
+            }
+        }
+        destinationPorts = try known.section(
+            \.destinationPorts, unless: { $0.destinationPortsOrType != $1.destinationPortsOrType }
+        ) {
+            () throws(TooManyIntervals) in
+            try compiler.tree("destination_ports", isNarrow: true) {
+                $0.destinationPortsOrType
+            } _: {
+                $0.ranges
+            }
+        }
+        macs = try known.section(\.macs, unless: { $0.sourceMAC != $1.sourceMAC }) {
+            () throws(TooManyIntervals) in
+            try compiler.tree("source_mac", isNarrow: false) {
+                $0.sourceMAC
+            } _: {
+                $0.map { $0.number...$0.number }
+            }
+        }
+        open = try known.section(
+            \.open, unless: { RuleCompiler.open($0) != RuleCompiler.open($1) }, compiler.open)
+        rules = try known.section(\.rules, unless: { $0.words != $1.words }, compiler.rulePages)
+    }
+}
+
+/// What a set of rules has in common with one before it.
+private struct KnownRules {
+    private let previous: CompiledRules?
+    private let changed: [(old: Rule, new: Rule)]
+
+    init(_ configuration: FirewallConfiguration, _ previous: CompiledRules?) {
+        guard let previous, let range = configuration.changedRules,
+            configuration.rules.count == previous.configuration.rules.count
+        else {
+            (self.previous, changed) = (nil, [])
+            return
+        }
+        self.previous = previous
+        changed = range.map { (previous.configuration.rules[$0], configuration.rules[$0]) }
     }
 
-    /// The fields of `enum firewall_field`.
-    private enum Field: Int, CaseIterable {
-        case kind, source, destination, sourcePort, destinationPort, mac
+    /// A section of the set before, unless rules differ in what it depends on; else a new one.
+    func section<Section>(
+        _ section: KeyPath<CompiledRules, Section>, unless isChanged: (Rule, Rule) -> Bool,
+        _ make: () throws(CompiledRules.TooManyIntervals) -> Section
+    ) throws(CompiledRules.TooManyIntervals) -> Section {
+        guard let previous, !changed.contains(where: { isChanged($0.old, $0.new) }) else { return try make() }
+        return previous[keyPath: section]
     }
+}
 
+// MARK: - Tables
+
+extension CompiledRules {
     /// The tables `pages` and `ruleset`. The pages are there before `ruleset` names them, and go after it names others.
-    static func tables(_ configuration: FirewallConfiguration) throws(TooManyIntervals) -> [ConfiguredTable] {
-        var compiler = RuleCompiler(configuration)
-        let flags = compiler.flags
-        try compiler.writeAll()
-        return compiler.tables(flags: flags)
-    }
-
-    private mutating func writeAll() throws(TooManyIntervals) {
-        let kinds = writeKinds()
-        let trees = try writeTrees()
-        let (open, summary) = writeOpen()
-        let first = writeRules()
-        func pair(_ low: UInt32, _ high: UInt32) -> UInt64 { UInt64(high) << 32 | UInt64(low) }
-        let initial = Direction.allCases.map { UInt64((configuration.initial[$0] ?? .drop).number) }
-        pages.replace(
-            0,
-            with: [
-                initial[0] | initial[1] << 8,
-                pair(UInt32(configuration.answers.rate), UInt32(configuration.answers.burst)),
-                pair(UInt32(kinds), UInt32(open)), pair(UInt32(first), empty),
-            ] + trees.map { pair($0.page, $0.levels) } + summary.flatMap { $0 })
-    }
-
-    // MARK: Fields
-
-    /// References by direction, IP version and protocol.
-    private mutating func writeKinds() -> Int {
-        var references: [UInt64] = []
-        for direction in Direction.allCases {
-            for family in Family.allCases {
-                references += kinds(direction, family)
-            }
-        }
-        let words = stride(from: 0, to: references.count, by: 2).map { references[$0] | references[$0 + 1] << 32 }
-        return pages.append(words)
-    }
-
-    private mutating func kinds(_ direction: Direction, _ family: Family) -> [UInt64] {
-        var any = RankPart()
-        var named: [UInt8: RankPart] = [:]
-        for (rank, rule) in rules.enumerated()
-        where rule.directions.contains(direction) && rule.families.contains(family) {
-            guard let protocols = rule.protocols else {
-                any.append(rank)
-                continue
-            }
-            for number in protocols { named[number, default: RankPart()].append(rank) }
-        }
-        var base = RankSet()
-        base.toggle(any)
-        return (0...255).map { number in
-            guard let part = named[UInt8(number)] else { return UInt64(vectors.reference(to: base, in: &pages)) }
-            base.toggle(part)
-            defer { base.toggle(part) }
-            return UInt64(vectors.reference(to: base, in: &pages))
-        }
-    }
-
-    /// In the order of the program's numbers.
-    private mutating func writeTrees() throws(TooManyIntervals) -> [TreePlace] {
-        let sources = addressConditions { $0.source }
-        let destinations = addressConditions { $0.destination }
-        let sourcePorts = conditions { $0.sourcePorts?.map { UInt128($0.lowerBound)...UInt128($0.upperBound) } }
-        let destinationPorts = conditions(Self.destinationPorts)
-        let macs = conditions { $0.sourceMAC?.map { $0.number...$0.number } }
-        var trees: [TreePlace] = []
-        for (conditions, isNarrow, field) in [
-            (sources[.ipv4] ?? [], true, "source"), (destinations[.ipv4] ?? [], true, "destination"),
-            (sources[.ipv6] ?? [], false, "source"), (destinations[.ipv6] ?? [], false, "destination"),
-            (sourcePorts, true, "source_ports"), (destinationPorts, true, "destination_ports"),
-            (macs, false, "source_mac"),
-        ] {
-            let tree = SearchTree(isNarrow: isNarrow)
-            guard let place = tree.write(conditions, &vectors, &pages, empty: empty) else {
-                throw TooManyIntervals(field: field)
-            }
-            trees.append(place)
-        }
-        return trees
-    }
-
-    private static func destinationPorts(_ rule: Rule) -> [ClosedRange<UInt128>]? {
-        guard let type = rule.icmpType else {
-            return rule.destinationPorts?.map { UInt128($0.lowerBound)...UInt128($0.upperBound) }
-        }
-        let first = 0x10000 | UInt128(type) << 8
-        guard let code = rule.icmpCode else { return [first...first + 255] }
-        return [first + UInt128(code)...first + UInt128(code)]
-    }
-
-    /// Rules with the same values of a field are one condition: nothing is searched or added up twice.
-    private func conditions(_ values: (Rule) -> [ClosedRange<UInt128>]?) -> [FieldCondition] {
-        var conditions: [FieldCondition] = []
-        var places: [[ClosedRange<UInt128>]: Int] = [:]
-        for (rank, rule) in rules.enumerated() {
-            guard let ranges = values(rule) else { continue }
-            let place = places[ranges] ?? conditions.count
-            if place == conditions.count {
-                conditions.append(FieldCondition(ranges))
-                places[ranges] = place
-            }
-            conditions[place].rules.append(rank)
-        }
-        return conditions
-    }
-
-    private func addressConditions(_ values: (Rule) -> [AddressRange]?) -> [Family: [FieldCondition]] {
-        var known: [[AddressRange]: Int] = [:]
-        var ranges: [[AddressRange]] = []
-        var parts: [RankPart] = []
-        for (rank, rule) in rules.enumerated() {
-            guard let value = values(rule) else { continue }
-            let place = known[value] ?? ranges.count
-            if place == ranges.count {
-                known[value] = place
-                ranges.append(value)
-                parts.append(RankPart())
-            }
-            parts[place].append(rank)
-        }
-        var conditions: [Family: [FieldCondition]] = [:]
-        for family in Family.allCases {
-            conditions[family] = zip(ranges, parts).map { value, part in
-                var condition = FieldCondition(value.filter { $0.family == family }.map(\.range))
-                condition.rules = part
-                return condition
-            }.filter { !$0.ranges.isEmpty }
-        }
-        // A rule for addresses of one family has no vector in the other's tree: an empty one says that it does not match.
-        return conditions
-    }
-
-    // MARK: What is open, and the rules
-
-    /// What rules leave open, block by block, and its summaries.
-    private mutating func writeOpen() -> (page: Int, summary: [[UInt64]]) {
-        let blocks = RankSet.blocks
-        var open = [[UInt64]](repeating: [UInt64](repeating: 0, count: blocks), count: Field.allCases.count)
-        for (rank, rule) in rules.enumerated() {
-            let bit = UInt64(1) << UInt64(rank % 64)
-            for (field, isOpen) in [
-                (Field.source, rule.source == nil), (.destination, rule.destination == nil),
-                (.sourcePort, rule.sourcePorts == nil),
-                (.destinationPort, rule.destinationPorts == nil && rule.icmpType == nil),
-                (.mac, rule.sourceMAC == nil),
-            ] where isOpen {
-                open[field.rawValue][rank / 64] |= bit
-            }
-        }
-        var first: Int?
-        // 64 blocks a page, 8 words each.
-        for page in 0..<max(1, (rules.count + 4095) / 4096) {
-            let words = (0..<64).flatMap { block in
-                (0..<8).map { $0 < open.count ? open[$0][page * 64 + block] : 0 }
-            }
-            let number = pages.append(words)
-            first = first ?? number
-        }
-        let summary = open.map { words in
-            (0..<4).map { part in
-                (0..<64).reduce(UInt64(0)) { $0 | (words[part * 64 + $1] != 0 ? 1 << UInt64($1) : 0) }
-            }
-        }
-        return (first ?? 0, summary)
-    }
-
-    private mutating func writeRules() -> Int {
-        var first: Int?
-        for start in stride(from: 0, to: max(rules.count, 1), by: 64) {
-            let number = pages.append(rules[start..<min(start + 64, rules.count)].flatMap(\.words))
-            first = first ?? number
-        }
-        return first ?? 0
-    }
-
-    // MARK: Tables
-
-    /// Of the configuration, what the program asks before any rule (`rules.h`).
-    private var flags: UInt64 {
-        let flags = [
-            configuration.tracks, configuration.acceptsEstablished, configuration.dropsInvalid,
-            configuration.acceptsARP,
-            configuration.acceptsOther, configuration.acceptsDiscovery,
-        ]
-        return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt64($1.offset) : 0) }
-    }
-
-    private func tables(flags: UInt64) -> [ConfiguredTable] {
+    var tables: [ConfiguredTable] {
+        let header = header
         var hash = StableHash()
         hash.add(flags)
-        hash.add(UInt64(pages.pages.count))
-        for page in pages.pages {
-            for word in page { hash.add(word) }
-        }
-        let version = max(hash.value >> 20, 1) << 20
-        var entries: [[UInt8]: [UInt8]] = [:]
-        for (number, page) in pages.pages.enumerated() {
-            entries[StructureBytes().u64(version | UInt64(number)).bytes] = page.withUnsafeBytes(Array.init)
+        for word in header { hash.add(word) }
+        let version = RuleSection.key(of: hash)
+        var pages = PageStore()
+        _ = pages.append(header)
+        var entries = [StructureBytes().u64(version).bytes: pages.bytes(of: 0)]
+        for section in [kinds.section, open.section, rules] + trees.map(\.section) {
+            for (key, value) in section.entries { entries[key] = value }
         }
         return [
             ConfiguredTable("pages", entries: entries),
@@ -237,9 +114,221 @@ struct RuleCompiler {
                 "ruleset", entries: [StructureBytes().u32(0).bytes: StructureBytes().u64(version | flags).bytes]),
         ]
     }
+
+    /// In the order of the program's numbers.
+    private var trees: [TreeSection] {
+        [sources.ipv4, destinations.ipv4, sources.ipv6, destinations.ipv6, sourcePorts, destinationPorts, macs]
+    }
+
+    /// `struct firewall_header`.
+    private var header: [UInt64] {
+        func pair(_ low: UInt32, _ high: UInt32) -> UInt64 { UInt64(high) << 32 | UInt64(low) }
+        let initial = Direction.allCases.map { UInt64((configuration.initial[$0] ?? .drop).number) }
+        return [
+            initial[0] | initial[1] << 8,
+            pair(UInt32(configuration.answers.rate), UInt32(configuration.answers.burst)),
+            kinds.section.key, open.section.key, rules.key, pair(kinds.page, 0),
+        ] + trees.flatMap { [$0.section.key, pair($0.page, $0.levels)] } + open.summary.flatMap { $0 }
+    }
+
+    /// Of the configuration, what the program asks before any rule.
+    private var flags: UInt64 {
+        let flags = [
+            configuration.tracks, configuration.acceptsEstablished, configuration.dropsInvalid,
+            configuration.acceptsARP, configuration.acceptsOther, configuration.acceptsDiscovery,
+        ]
+        return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt64($1.offset) : 0) }
+    }
+}
+
+// MARK: - Sections
+
+/// References to vectors by direction, IP version and protocol, and the vectors.
+struct KindSection: Sendable {
+    var section: RuleSection
+    var page: UInt32
+}
+
+/// The trees of a field with addresses.
+struct AddressSections: Sendable {
+    var ipv4: TreeSection
+    var ipv6: TreeSection
+}
+
+/// What rules leave open, and by field which blocks of that are not 0.
+struct OpenSection: Sendable {
+    var section: RuleSection
+    var summary: [[UInt64]]
+}
+
+/// Makes sections of rules.
+struct RuleCompiler {
+    let rules: [Rule]
+
+    /// The fields of `enum firewall_field`.
+    private enum Field: Int, CaseIterable {
+        case kind, source, destination, sourcePort, destinationPort, mac
+    }
+
+    func kinds() -> KindSection {
+        var vectors = VectorStore()
+        var references: [UInt64] = []
+        for direction in Direction.allCases {
+            for family in Family.allCases {
+                references += kinds(direction, family, &vectors)
+            }
+        }
+        let words = stride(from: 0, to: references.count, by: 2).map { references[$0] | references[$0 + 1] << 32 }
+        let page = UInt32(vectors.append(words))
+        return KindSection(section: RuleSection(vectors.pages), page: page)
+    }
+
+    private func kinds(_ direction: Direction, _ family: Family, _ vectors: inout VectorStore) -> [UInt64] {
+        var any = RankPart()
+        var named: [UInt8: RankPart] = [:]
+        // By index, here and below: a loop over the rules would copy each of them.
+        for rank in rules.indices
+        where rules[rank].directions.contains(direction) && rules[rank].families.contains(family) {
+            guard let protocols = rules[rank].protocols else {
+                any.append(rank)
+                continue
+            }
+            for number in protocols { named[number, default: RankPart()].append(rank) }
+        }
+        var base = RankSet()
+        base.toggle(any)
+        let other = UInt64(vectors.reference(to: base))
+        return (0...255).map { number in
+            guard let part = named[UInt8(number)] else { return other }
+            base.toggle(part)
+            defer { base.toggle(part) }
+            return UInt64(vectors.reference(to: base))
+        }
+    }
+
+    /// - Parameters:
+    ///   - values: what a rule asks of a field; nil: nothing.
+    ///   - ranges: the same as numbers.
+    func tree<Values: Hashable>(
+        _ field: String, isNarrow: Bool, _ values: (borrowing Rule) -> Values?,
+        _ ranges: (Values) -> [ClosedRange<UInt128>]
+    ) throws(CompiledRules.TooManyIntervals) -> TreeSection {
+        let groups = groups(values)
+        let conditions = zip(groups.values, groups.rules).map { FieldCondition(ranges($0), $1) }
+        return try tree(field, isNarrow: isNarrow, conditions)
+    }
+
+    /// A rule for addresses of one family has no vector in the other's tree: an empty one says that it does not match.
+    func addresses(
+        _ field: String, _ values: (borrowing Rule) -> [AddressRange]?
+    ) throws(CompiledRules.TooManyIntervals) -> AddressSections {
+        let groups = groups(values)
+        func conditions(_ family: Family) -> [FieldCondition] {
+            zip(groups.values, groups.rules).compactMap { values, rules in
+                guard values.contains(where: { $0.family == family }) else { return nil }
+                return FieldCondition(values.filter { $0.family == family }.map(\.range), rules)
+            }
+        }
+        return AddressSections(
+            ipv4: try tree(field, isNarrow: true, conditions(.ipv4)),
+            ipv6: try tree(field, isNarrow: false, conditions(.ipv6)))
+    }
+
+    private func tree(
+        _ field: String, isNarrow: Bool, _ conditions: [FieldCondition]
+    ) throws(CompiledRules.TooManyIntervals) -> TreeSection {
+        var tree = SearchTree(isNarrow: isNarrow)
+        guard let section = tree.section(of: conditions) else { throw CompiledRules.TooManyIntervals(field: field) }
+        return section
+    }
+
+    /// Rules by what they ask of a field: with the same they are one condition, and nothing is searched or added up twice.
+    private func groups<Values: Hashable>(
+        _ values: (borrowing Rule) -> Values?
+    ) -> (values: [Values], rules: [RankPart]) {
+        var known = Dictionary<Values, Int>(minimumCapacity: rules.count)
+        var groups: (values: [Values], rules: [RankPart]) = ([], [])
+        for rank in rules.indices {
+            guard let value = values(rules[rank]) else { continue }
+            let place = known[value] ?? groups.values.count
+            if place == groups.values.count {
+                known[value] = place
+                groups.values.append(value)
+                groups.rules.append(RankPart())
+            }
+            groups.rules[place].append(rank)
+        }
+        return groups
+    }
+
+    /// The fields that a rule says nothing of, as bits.
+    static func open(_ rule: borrowing Rule) -> UInt8 {
+        func bit(_ field: Field, _ isOpen: Bool) -> UInt8 { isOpen ? 1 << UInt8(field.rawValue) : 0 }
+        return bit(.source, rule.source == nil) | bit(.destination, rule.destination == nil)
+            | bit(.sourcePort, rule.sourcePorts == nil)
+            | bit(.destinationPort, rule.destinationPorts == nil && rule.icmpType == nil)
+            | bit(.mac, rule.sourceMAC == nil)
+    }
+
+    /// Block by block a word for each field, of 8 words, and its summaries.
+    func open() -> OpenSection {
+        let fields = Field.allCases.count
+        var words = [UInt64](repeating: 0, count: 8 * max(64, (rules.count + 4095) / 4096 * 64))
+        var summary = [[UInt64]](repeating: [UInt64](repeating: 0, count: RankSet.summaryWords), count: fields)
+        for rank in rules.indices {
+            let (open, block) = (Self.open(rules[rank]), rank / 64)
+            for field in 0..<fields where open >> UInt8(field) & 1 == 1 {
+                words[8 * block + field] |= UInt64(1) << UInt64(rank % 64)
+                summary[field][block / 64] |= UInt64(1) << UInt64(block % 64)
+            }
+        }
+        var pages = PageStore()
+        for first in stride(from: 0, to: words.count, by: PageStore.words) {
+            _ = pages.append(words[first..<first + PageStore.words])
+        }
+        return OpenSection(section: RuleSection(pages), summary: summary)
+    }
+
+    func rulePages() -> RuleSection {
+        var pages = PageStore()
+        for start in stride(from: 0, to: max(rules.count, 1), by: 64) {
+            var words: [UInt64] = []
+            words.reserveCapacity(PageStore.words)
+            for rank in start..<min(start + 64, rules.count) { words += rules[rank].words }
+            _ = pages.append(words)
+        }
+        return RuleSection(pages)
+    }
+}
+
+private struct DestinationPorts: Hashable {
+    var ports: [ClosedRange<UInt16>]
+    var icmpType: UInt8?
+    var icmpCode: UInt8?
+
+    var ranges: [ClosedRange<UInt128>] {
+        guard let icmpType else { return ports.map(\.number) }
+        let first = 0x10000 | UInt128(icmpType) << 8
+        guard let icmpCode else { return [first...first + 255] }
+        return [first + UInt128(icmpCode)...first + UInt128(icmpCode)]
+    }
+}
+
+extension ClosedRange<UInt16> {
+    fileprivate var number: ClosedRange<UInt128> { UInt128(lowerBound)...UInt128(upperBound) }
 }
 
 extension Rule {
+    fileprivate func hasKind(of other: Rule) -> Bool {
+        directions == other.directions && families == other.families && protocols == other.protocols
+    }
+
+    /// Ports and ICMP types are one field of a packet.
+    fileprivate var destinationPortsOrType: DestinationPorts? {
+        destinationPorts == nil && icmpType == nil
+            ? nil : DestinationPorts(ports: destinationPorts ?? [], icmpType: icmpType, icmpCode: icmpCode)
+    }
+
     /// Whether what it says depends on more than the connection that a packet belongs to.
     private var isPerPacket: Bool {
         vlan != nil || dscp != nil || fragments != nil || limit != nil || log || destinationMAC != nil || tcpMask != 0

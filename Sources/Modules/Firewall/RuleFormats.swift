@@ -98,4 +98,6 @@ enum RuleFormat {
         try RateLimit(limit, most: 10_000_000)
     }
     static let bool = ConfigFormat<Bool>.bool
+    static let rule = ConfigFormat<RuleText>.object(RuleText.init)
+    static let set = ConfigFormat<AddressSet>.object(AddressSet.init)
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
-// A set of rules as user space compiles it (RuleCompiler.swift), in pages that never change: another set has other pages,
-// and `ruleset` says which one is in force.
+// A set of rules as user space compiles it (RuleCompiler.swift), in pages that never change. What belongs together is a
+// section: a search tree with its vectors, or the rules themselves. It is kept under a hash of what is in it, so that a
+// section that two sets have alike is there once. Another set has another header, and `ruleset` says which one is in
+// force.
 //
 // A field of the packet (its source, its destination, ...) leads to a vector with a bit for each rule, set where the rule
 // lets the field be as it is. The rules that match are the bits that all vectors have; the first one wins. So that not
@@ -12,7 +14,7 @@
 
 #include <linux/types.h>
 
-// Of `ruleset` the low bits; in a page's key they are its number.
+// Of `ruleset` the low bits; in a page's key they are its number in its section.
 #define FIREWALL_PAGE_BITS 20
 #define FIREWALL_VERSION(root) ((root) & ~((1ULL << FIREWALL_PAGE_BITS) - 1))
 #define FIREWALL_WORDS 512
@@ -21,8 +23,9 @@
 #define FIREWALL_RULES (64 * FIREWALL_BLOCKS)
 // Words of a summary.
 #define FIREWALL_SUMMARY 4
-// A reference to a vector: the page, and where it begins there.
+// A reference to a vector: the page, and where it begins there. In each section with vectors 0 is one without a bit.
 #define FIREWALL_AT_BITS 9
+#define FIREWALL_EMPTY 0
 
 enum {
 	FIREWALL_TRACK = 1,
@@ -58,12 +61,14 @@ enum {
 
 // A search tree of intervals: pages of their first values in ascending order, with what they lead to.
 struct firewall_tree {
+	// Its section.
+	__u64 section;
 	__u32 page;
 	// Pages from the root to the vector's reference; 0: no rule asks for the field.
 	__u32 levels;
 };
 
-// Page 0.
+// The only page under the set's own version.
 struct firewall_header {
 	// By direction: what becomes of a packet that no rule decides on.
 	__u8 initial[2];
@@ -71,13 +76,14 @@ struct firewall_header {
 	// Answers a second, for packets that are rejected.
 	__u32 reject_rate;
 	__u32 reject_burst;
-	// References to vectors, by direction, IP version and protocol.
-	__u32 kinds;
+	// Sections. References to vectors, by direction, IP version and protocol, are on the last page of this one, the vectors
+	// before it.
+	__u64 kinds;
 	// The other half of each vector, block by block: a word for each field.
-	__u32 open;
-	__u32 rules;
-	// A vector without a bit.
-	__u32 empty;
+	__u64 open;
+	__u64 rules;
+	__u32 kinds_page;
+	__u32 reserved2;
 	struct firewall_tree trees[FIREWALL_TREES];
 	__u64 open_summary[FIREWALL_FIELDS][FIREWALL_SUMMARY];
 };
@@ -149,6 +155,6 @@ struct firewall_rule {
 #define FIREWALL_RULES_A_PAGE 64
 
 _Static_assert(sizeof(struct firewall_page) == 8 * FIREWALL_WORDS, "a page");
-_Static_assert(sizeof(struct firewall_header) <= sizeof(struct firewall_page), "page 0");
+_Static_assert(sizeof(struct firewall_header) <= sizeof(struct firewall_page), "a header");
 _Static_assert(sizeof(struct firewall_rule) * FIREWALL_RULES_A_PAGE == sizeof(struct firewall_page),
 	       "a page of rules");

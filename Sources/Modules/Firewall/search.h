@@ -18,7 +18,7 @@ struct {
 } ruleset SEC(".maps") __attribute__((btf_decl_tag("hover:configured")))
 __attribute__((btf_decl_tag("hover:internal")));
 
-// By version and number of the page.
+// By section and number of the page.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
@@ -100,9 +100,9 @@ struct firewall_search {
 	struct firewall_match *match;
 };
 
-static __always_inline const struct firewall_page *firewall_page(__u64 version, __u32 number)
+static __always_inline const struct firewall_page *firewall_page(__u64 section, __u32 number)
 {
-	__u64 key = version | (number & ((1 << FIREWALL_PAGE_BITS) - 1));
+	__u64 key = section | (number & ((1 << FIREWALL_PAGE_BITS) - 1));
 
 	return bpf_map_lookup_elem(&pages, &key);
 }
@@ -118,7 +118,7 @@ static __always_inline __u64 firewall_reaches(__u64 one, __u64 other)
 
 // Where the interval of a value leads: a reference to a vector; all ones if a page is not there. Not static: the verifier
 // checks it once, for all callers.
-__noinline __u32 firewall_search4(__u64 version, __u32 page, __u32 levels, __u32 value)
+__noinline __u32 firewall_search4(__u64 section, __u32 page, __u32 levels, __u32 value)
 {
 #pragma clang loop unroll(disable)
 	for (int level = 0; level < 2; level++) {
@@ -127,7 +127,7 @@ __noinline __u32 firewall_search4(__u64 version, __u32 page, __u32 levels, __u32
 
 		if (level >= levels)
 			break;
-		keys = firewall_page(version, page);
+		keys = firewall_page(section, page);
 		if (!keys)
 			return ~0U;
 #pragma clang loop unroll(full)
@@ -143,7 +143,7 @@ __noinline __u32 firewall_search4(__u64 version, __u32 page, __u32 levels, __u32
 }
 
 // The same with a value of 128 bits.
-__noinline __u32 firewall_search6(__u64 version, __u32 page, __u32 levels, __u64 high, __u64 low)
+__noinline __u32 firewall_search6(__u64 section, __u32 page, __u32 levels, __u64 high, __u64 low)
 {
 #pragma clang loop unroll(disable)
 	for (int level = 0; level < 3; level++) {
@@ -152,7 +152,7 @@ __noinline __u32 firewall_search6(__u64 version, __u32 page, __u32 levels, __u64
 
 		if (level >= levels)
 			break;
-		keys = firewall_page(version, page);
+		keys = firewall_page(section, page);
 		if (!keys)
 			return ~0U;
 #pragma clang loop unroll(full)
@@ -228,7 +228,7 @@ static __always_inline bool firewall_next_block(struct firewall_search *search)
 		if (block >> 6 == index)
 			search->blocks[index] = word;
 	}
-	open = firewall_page(search->packet->version, search->header->open + block / 64);
+	open = firewall_page(search->header->open, block / 64);
 	if (!open) {
 		search->match->is_lost = true;
 		return false;
@@ -322,7 +322,7 @@ static long firewall_step(__u32 index, struct firewall_search *search)
 	asm volatile("" : "+r"(bit));
 	bit &= 63;
 	search->bits &= search->bits - 1;
-	rules = firewall_page(search->packet->version, search->header->rules + search->block);
+	rules = firewall_page(search->header->rules, search->block);
 	if (!rules) {
 		search->match->is_lost = true;
 		return 1;
@@ -331,9 +331,10 @@ static long firewall_step(__u32 index, struct firewall_search *search)
 }
 
 // The vector that a field leads to.
-static __always_inline bool firewall_lead(struct firewall_search *search, enum firewall_field field, __u32 reference)
+static __always_inline bool firewall_lead(struct firewall_search *search, enum firewall_field field, __u64 section,
+					  __u32 reference)
 {
-	const struct firewall_page *page = firewall_page(search->packet->version, reference >> FIREWALL_AT_BITS);
+	const struct firewall_page *page = firewall_page(section, reference >> FIREWALL_AT_BITS);
 
 	if (!page)
 		return false;
@@ -349,24 +350,27 @@ static __always_inline __u64 firewall_half(const ipv6_addr_t *address, int half)
 	return bpf_be64_to_cpu(halves[half]);
 }
 
-static __always_inline __u32 firewall_lead_of_address(const struct firewall_header *header,
-						      const struct firewall_packet *packet, int tree,
-						      const ipv6_addr_t *address)
+static __always_inline bool firewall_lead_of_address(struct firewall_search *search, enum firewall_field field,
+						     const struct firewall_tree *narrow,
+						     const struct firewall_tree *wide, const ipv6_addr_t *address)
 {
-	if (packet->ip == 4)
-		return firewall_search4(packet->version, header->trees[tree].page, header->trees[tree].levels,
-					firewall_half(address, 1));
-	tree += FIREWALL_SOURCE6;
-	return firewall_search6(packet->version, header->trees[tree].page, header->trees[tree].levels,
-				firewall_half(address, 0), firewall_half(address, 1));
+	if (search->packet->ip == 4)
+		return firewall_lead(
+			search, field, narrow->section,
+			firewall_search4(narrow->section, narrow->page, narrow->levels, firewall_half(address, 1)));
+	return firewall_lead(search, field, wide->section,
+			     firewall_search6(wide->section, wide->page, wide->levels, firewall_half(address, 0),
+					      firewall_half(address, 1)));
 }
 
-static __always_inline __u32 firewall_lead_of_port(const struct firewall_header *header,
-						   const struct firewall_packet *packet, int tree, __u32 port)
+static __always_inline bool firewall_lead_of_port(struct firewall_search *search, enum firewall_field field,
+						  const struct firewall_tree *tree, __u32 port)
 {
-	if (!packet->has_ports)
-		return header->empty;
-	return firewall_search4(packet->version, header->trees[tree].page, header->trees[tree].levels, port);
+	__u32 reference = FIREWALL_EMPTY;
+
+	if (search->packet->has_ports)
+		reference = firewall_search4(tree->section, tree->page, tree->levels, port);
+	return firewall_lead(search, field, tree->section, reference);
 }
 
 // Finds the vectors of all fields. Each way through here is one more that the verifier follows: so what is not there ends
@@ -376,17 +380,17 @@ static __always_inline bool firewall_lead_all(struct firewall_search *search, co
 {
 	const struct firewall_tree *trees = header->trees;
 	__u32 kind = packet->is_egress << 9 | (packet->ip == 6) << 8 | packet->protocol;
-	const struct firewall_page *kinds = firewall_page(packet->version, header->kinds);
+	const struct firewall_page *kinds = firewall_page(header->kinds, header->kinds_page);
 
-	if (!kinds || !firewall_lead(search, FIREWALL_KIND, kinds->numbers[kind & (2 * FIREWALL_WORDS - 1)]))
+	if (!kinds ||
+	    !firewall_lead(search, FIREWALL_KIND, header->kinds, kinds->numbers[kind & (2 * FIREWALL_WORDS - 1)]))
 		return false;
-	if (!firewall_lead(search, FIREWALL_SOURCE,
-			   firewall_lead_of_address(header, packet, FIREWALL_SOURCE4, &packet->source)) ||
-	    !firewall_lead(search, FIREWALL_DESTINATION,
-			   firewall_lead_of_address(header, packet, FIREWALL_DESTINATION4, &packet->destination)) ||
-	    !firewall_lead(
-		    search, FIREWALL_DESTINATION_PORT,
-		    firewall_lead_of_port(header, packet, FIREWALL_DESTINATION_PORTS, packet->destination_port)))
+	if (!firewall_lead_of_address(search, FIREWALL_SOURCE, &trees[FIREWALL_SOURCE4], &trees[FIREWALL_SOURCE6],
+				      &packet->source) ||
+	    !firewall_lead_of_address(search, FIREWALL_DESTINATION, &trees[FIREWALL_DESTINATION4],
+				      &trees[FIREWALL_DESTINATION6], &packet->destination) ||
+	    !firewall_lead_of_port(search, FIREWALL_DESTINATION_PORT, &trees[FIREWALL_DESTINATION_PORTS],
+				   packet->destination_port))
 		return false;
 	if (!trees[FIREWALL_SOURCE_PORTS].levels && !trees[FIREWALL_MACS].levels) {
 		// No rule has such a bit but in `open`, where all have it.
@@ -396,11 +400,11 @@ static __always_inline bool firewall_lead_all(struct firewall_search *search, co
 	}
 	if (trees[FIREWALL_MACS].levels)
 		search->match->is_cacheable = false;
-	return firewall_lead(search, FIREWALL_SOURCE_PORT,
-			     firewall_lead_of_port(header, packet, FIREWALL_SOURCE_PORTS, packet->source_port)) &&
-	       firewall_lead(search, FIREWALL_MAC,
-			     firewall_search6(packet->version, trees[FIREWALL_MACS].page, trees[FIREWALL_MACS].levels,
-					      0, packet->mac));
+	return firewall_lead_of_port(search, FIREWALL_SOURCE_PORT, &trees[FIREWALL_SOURCE_PORTS],
+				     packet->source_port) &&
+	       firewall_lead(search, FIREWALL_MAC, trees[FIREWALL_MACS].section,
+			     firewall_search6(trees[FIREWALL_MACS].section, trees[FIREWALL_MACS].page,
+					      trees[FIREWALL_MACS].levels, 0, packet->mac));
 }
 
 // Finds the rule that decides on a packet, counts and logs. The answer is in `match`. Not static, as above.
@@ -476,7 +480,7 @@ static __always_inline void firewall_log_all(const struct firewall_packet *packe
 		__u32 rank = match->logs[index];
 		const struct firewall_page *rules;
 
-		rules = firewall_page(packet->version, ((const struct firewall_header *)first)->rules + rank / 64);
+		rules = firewall_page(((const struct firewall_header *)first)->rules, rank / 64);
 		if (!rules)
 			return;
 		firewall_log((const struct firewall_rule *)&rules->words[(rank & 63) * 8], packet);
