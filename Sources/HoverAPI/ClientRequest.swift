@@ -5,6 +5,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import TypedValue
 
 extension HoverClient {
     /// One for the process and never shut down, as `HTTPClient.shared` is, but failing at once where nothing listens.
@@ -118,7 +119,7 @@ extension HoverClient {
 
     private func decode<Decoded: Decodable>(_ answer: Answer) throws(ClientError) -> Decoded {
         do {
-            return try JSONDecoder().decode(Decoded.self, from: answer.body)
+            return try decodeJSON(Decoded.self, from: answer.body)
         } catch {
             throw unexpected(answer, error)
         }

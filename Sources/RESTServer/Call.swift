@@ -69,12 +69,13 @@ struct Call: Sendable {
         } catch {
             throw HoverError(.invalid, "\(error.path.isEmpty ? error.inside("the body") : error)")
         }
+        if let decoded = try? value.decode(type) { return decoded }
         return try read(type)
     }
 
     private func read<Body: Decodable>(_ type: Body.Type) throws(HoverError) -> Body {
         do {
-            return try JSONDecoder().decode(type, from: body)
+            return try decodeJSON(type, from: body)
         } catch DecodingError.dataCorrupted(let context) {
             if context.codingPath.isEmpty || syntaxError != nil {
                 throw HoverError(.invalid, "the body is not JSON: \(syntaxError ?? context.debugDescription)")

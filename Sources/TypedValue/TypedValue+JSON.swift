@@ -7,13 +7,22 @@ extension TypedValue {
     ///
     /// - Throws: `DecodingError` for what is no JSON, and for numbers that are no integers of 64 bits.
     public init(json text: String) throws {
-        self = try JSONDecoder().decode(TypedValue.self, from: Data(text.utf8))
+        try self.init(json: Data(text.utf8))
+    }
+
+    /// The same of UTF-8.
+    public init(json data: Data) throws {
+        self = try decodeJSON(TypedValue.self, from: data)
     }
 }
 
 extension TypedValue: Codable {
     /// - Throws: `DecodingError` for numbers with a fraction and for integers that 64 bits cannot hold.
     public init(from decoder: any Decoder) throws {
+        if let decoder = decoder as? TypedValueDecoder {
+            self = decoder.value
+            return
+        }
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
@@ -98,6 +107,15 @@ extension TypedValue: CustomStringConvertible {
 
     private static func write(_ string: String, to text: inout String) {
         text += "\""
+        defer { text += "\"" }
+        guard
+            string.utf8.contains(where: {
+                $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 == 0x7f
+            })
+        else {
+            text += string
+            return
+        }
         for scalar in string.unicodeScalars {
             switch scalar {
             case "\"": text += "\\\""
@@ -109,6 +127,5 @@ extension TypedValue: CustomStringConvertible {
             default: text.unicodeScalars.append(scalar)
             }
         }
-        text += "\""
     }
 }

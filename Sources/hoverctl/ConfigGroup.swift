@@ -12,10 +12,9 @@ struct ConfigGroup: AsyncParsableCommand {
             router. Each change is one of the whole configuration, in force at once or refused.
 
             Example:
-              hoverctl config set wall rules '{"id": "ssh", "action": "accept", "protocol": "tcp", \
-            "destination_ports": 22}' --before no-mail
-              hoverctl config get wall rules ssh
-              hoverctl config delete wall rules ssh
+              hoverctl config set wall rules '{"id": "ping", "action": "drop"}'
+              hoverctl config get wall rules ping
+              hoverctl config delete wall rules ping
             """,
         subcommands: [ConfigGet.self, ConfigSet.self, ConfigDelete.self])
 }
@@ -52,8 +51,8 @@ struct ConfigSet: AsyncParsableCommand {
         commandName: "set", abstract: "Change the element of an id or name, or add one.",
         discussion: """
             Example:
-              hoverctl config set wall rules '{"id": "no-mail", "action": "drop", "protocol": "tcp", \
-            "destination_ports": 25}'
+              hoverctl config set wall sets '{"name": "lan", "prefixes": ["10.0.0.0/8"]}'
+              hoverctl config set wall rules '{"id": "ping", "action": "drop"}' --before b
             """)
 
     @OptionGroup var name: ListName

@@ -16,7 +16,7 @@ import TypedValue
     func aConfigurationMeansTheSameAfterAnotherOne(_ seed: UInt64) throws {
         var chance = FirewallChance(seed: seed)
         var rules = (0..<200).map { chance.rule($0) }
-        var sets: [String: [IPPrefix]] = ["some": [chance.prefix(true)], "none": []]
+        var sets: [String: [IPPrefix]] = ["some": [chance.prefix(true), chance.prefix(false)], "none": []]
         var before = try FirewallRig.setup(FirewallClassifierTests.config(rules, sets))
         for step in 0..<60 {
             let index = chance.number(0..<rules.count)
@@ -165,7 +165,7 @@ import TypedValue
                 #expect(try await Self.problem(change)?.status == 404)
             }
             let stale = try await Self.problem {
-                try await client.deleteElement("from-left", of: "rules", in: "fw", ifMatch: 1)
+                try await client.deleteElement("from-left", of: "rules", in: "fw", ifMatch: 99)
             }
             #expect(stale?.status == 412)
             #expect(try await client.module("fw").config == before.0)

@@ -2,6 +2,7 @@
 
 import Foundation
 import GRDB
+import TypedValue
 
 /// What a store has of the model.
 struct StoredRows: Sendable {
@@ -177,5 +178,5 @@ func encode(_ value: some Encodable) throws -> String {
 }
 
 func decode<Value: Decodable>(_ type: Value.Type, _ text: String) throws -> Value {
-    try JSONDecoder().decode(type, from: Data(text.utf8))
+    try decodeJSON(type, from: Data(text.utf8))
 }

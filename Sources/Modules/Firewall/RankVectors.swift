@@ -12,16 +12,19 @@ struct RankSet {
 
     /// Takes rules in that are not in, and out those that are.
     mutating func toggle(_ part: RankPart) {
-        for (block, bits) in part.words {
-            words[block] ^= bits
-            let bit = UInt64(1) << UInt64(block % 64)
-            if words[block] == 0 {
-                summary[block / 64] &= ~bit
-            } else {
-                summary[block / 64] |= bit
-            }
-        }
+        for word in part.words { toggle(word) }
+        part.last.map { toggle($0) }
         hash.combine(part.hash)
+    }
+
+    private mutating func toggle(_ word: RankPart.Word) {
+        words[word.block] ^= word.bits
+        let bit = UInt64(1) << UInt64(word.block % 64)
+        if words[word.block] == 0 {
+            summary[word.block / 64] &= ~bit
+        } else {
+            summary[word.block / 64] |= bit
+        }
     }
 }
 
@@ -37,6 +40,9 @@ struct RankHash: Hashable {
         low = StableHash.mixed(high &+ UInt64(rank))
     }
 
+    /// One half of it is enough to tell most apart.
+    func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
     mutating func combine(_ other: RankHash) {
         high ^= other.high
         low ^= other.low
@@ -45,7 +51,11 @@ struct RankHash: Hashable {
 
 /// Rules that come and go together, few words of a set.
 struct RankPart {
-    private(set) var words: [(block: Int, bits: UInt64)] = []
+    typealias Word = (block: Int, bits: UInt64)
+
+    private(set) var words: [Word] = []
+    /// The word behind these. Most parts are one rule, and have only that.
+    private(set) var last: Word?
     private(set) var hash = RankHash()
 
     init() {}
@@ -53,10 +63,11 @@ struct RankPart {
     /// Ranks come in ascending order.
     mutating func append(_ rank: Int) {
         let bit = UInt64(1) << UInt64(rank % 64)
-        if let last = words.last, last.block == rank / 64 {
-            words[words.count - 1].bits |= bit
+        if let last, last.block == rank / 64 {
+            self.last = (last.block, last.bits | bit)
         } else {
-            words.append((rank / 64, bit))
+            last.map { words.append($0) }
+            last = (rank / 64, bit)
         }
         hash.combine(RankHash(rank))
     }
@@ -78,35 +89,33 @@ struct VectorStore {
     /// Where a set's vector is: a summary of 4 words, one with the blocks before each of them, and the blocks that are not 0.
     mutating func reference(to set: borrowing RankSet) -> UInt32 {
         if let known = known[set.hash] { return known }
-        var vector = set.summary
-        var before: UInt64 = 0
+        let blocks = set.summary.reduce(0) { $0 + $1.nonzeroBitCount }
+        let reference = take(RankSet.summaryWords + 1 + blocks)
         var counts: UInt64 = 0
+        var next = RankSet.summaryWords + 1
         for index in 0..<RankSet.summaryWords {
-            counts |= before << UInt64(16 * index)
-            before += UInt64(set.summary[index].nonzeroBitCount)
-        }
-        vector.append(counts)
-        for index in 0..<RankSet.summaryWords {
+            pages[reference, index] = set.summary[index]
+            counts |= UInt64(next - RankSet.summaryWords - 1) << UInt64(16 * index)
             var rest = set.summary[index]
             while rest != 0 {
-                vector.append(set.words[64 * index + rest.trailingZeroBitCount])
+                pages[reference, next] = set.words[64 * index + rest.trailingZeroBitCount]
+                next += 1
                 rest &= rest - 1
             }
         }
-        let reference = write(vector)
+        pages[reference, RankSet.summaryWords] = counts
         known[set.hash] = reference
         return reference
     }
 
-    private mutating func write(_ vector: [UInt64]) -> UInt32 {
-        if used + vector.count > PageStore.words {
+    /// Room for so many words on one page.
+    private mutating func take(_ count: Int) -> UInt32 {
+        if used + count > PageStore.words {
             _ = pages.append()
             used = 0
         }
-        let page = pages.count - 1
-        pages.write(vector, at: used, of: page)
-        defer { used += vector.count }
-        return UInt32(page) << 9 | UInt32(used)
+        defer { used += count }
+        return UInt32((pages.count - 1) * PageStore.words + used)
     }
 
     /// One more page, of what leads to vectors. No vectors come behind it.

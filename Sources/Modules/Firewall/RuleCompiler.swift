@@ -225,8 +225,8 @@ struct RuleCompiler {
         let groups = groups(values)
         func conditions(_ family: Family) -> [FieldCondition] {
             zip(groups.values, groups.rules).compactMap { values, rules in
-                guard values.contains(where: { $0.family == family }) else { return nil }
-                return FieldCondition(values.filter { $0.family == family }.map(\.range), rules)
+                let ranges = values.filter { $0.family == family }.map(\.range)
+                return ranges.isEmpty ? nil : FieldCondition(ranges, rules)
             }
         }
         return AddressSections(

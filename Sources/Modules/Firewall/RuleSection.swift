@@ -39,10 +39,10 @@ struct PageStore {
         return count - 1
     }
 
-    /// Writes words into a page.
-    mutating func write(_ values: [UInt64], at place: Int, of page: Int) {
-        let start = page * Self.words + place
-        words.replaceSubrange(start..<start + values.count, with: values)
+    /// A word behind the place that a reference means: a page's number, and where on it.
+    subscript(reference: UInt32, offset: Int) -> UInt64 {
+        get { words[Int(reference) + offset] }
+        set { words[Int(reference) + offset] = newValue }
     }
 
     func bytes(of page: Int) -> [UInt8] {

@@ -88,6 +88,8 @@ enum OpenAPI {
     /// What the parameters of paths are.
     static let descriptions = [
         "module": "A module's id or unique display name, percent-encoded.",
+        "list": "The key of a list in the module's configuration.",
+        "element": "The `id` or `name` of an element of the list, percent-encoded.",
         "table": "A table's name.",
         "key": "A key as a person writes it (`5`, `0x5`, `10.0.0.1`, a name) or as JSON, percent-encoded.",
         "revision": "A revision's number.",
