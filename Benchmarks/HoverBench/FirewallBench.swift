@@ -7,9 +7,11 @@ import TypedValue
 
 /// Module type `firewall` at a router's port, beside nftables in the forward chain of the kernel's routing.
 ///
-/// Both are without connections, so that each packet is looked up: rules ask only for addresses, protocol and port, and
-/// count what they match. Rules are for what comes from one side, where the last one accepts what is measured; what comes
-/// back crosses the firewall and meets no rule.
+/// Beside nftables both are without connections, so that each packet is looked up: rules ask only for addresses, protocol
+/// and port, and count what they match. Rules are for what comes from one side, where the last one accepts what is
+/// measured; what comes back crosses the firewall and meets no rule. What the rules cost is measured beside a firewall
+/// without any, both as a firewall is without further configuration (it follows connections, and looks up only what
+/// begins one), and both with each packet looked up.
 struct FirewallBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "firewall",
@@ -53,9 +55,16 @@ struct FirewallBench: AsyncParsableCommand {
                 packets: Contest.packets, rounds, seconds, in: &report)
         }
         try await field.addFirewall("without", [:])
-        try await field.measure(
-            "10000 rules, peer none: ", ours: field.hover("with-10000"), peer: field.hover("without"), bar: 0.95,
-            packets: Contest.packets, rounds, seconds, in: &report)
+        try await field.addFirewall("stateful", BenchRules(count: 10_000).config, looksUpAll: false)
+        try await field.addFirewall("stateful-without", [:], looksUpAll: false)
+        for (name, ours, peer) in [
+            ("10000 rules, peer none, connections: ", "stateful", "stateful-without"),
+            ("10000 rules, peer none, each packet: ", "with-10000", "without"),
+        ] {
+            try await field.measure(
+                name, ours: field.hover(ours), peer: field.hover(peer), bar: 0.95, packets: Contest.packets, rounds,
+                seconds, in: &report)
+        }
     }
 
     /// On a disk, as in earnest.
@@ -67,16 +76,21 @@ struct FirewallBench: AsyncParsableCommand {
                 try await daemon.client.createModule(
                     ModuleRequest(name: "firewall", type: "firewall", config: rules.config))
             }
+            let loadingPhases = daemon.phases(of: "create module firewall")
             let peerLoading = try await timed { try await daemon.network.load(rules.list) }
             report.add(
                 "load 10000 rules", ours: loading.milliseconds, peer: peerLoading.milliseconds, unit: "ms",
                 better: .lower, bar: .value(1000))
+            Self.add(loadingPhases, of: loading.milliseconds, to: &report)
             let handle = try await daemon.network.handleOfRule(rules.nftRule(5000))
-            var (ours, peers): ([Double], [Double]) = ([], [])
+            var changing = PhaseFigures()
+            var peers: [Double] = []
             for round in 0..<changes {
                 let other = rules.rule(5000, port: 1000 + round)
-                ours.append(
-                    try await timed { try await rules.change(5000, to: other, daemon.client) }.milliseconds)
+                let taken = try await timed {
+                    try await daemon.client.setElement("r5000", to: other, of: "rules", in: "firewall")
+                }
+                changing.add(taken.milliseconds, daemon.phases(of: "set rules/r5000 of module firewall"))
                 let text = rules.nftRule(5000, port: 1000 + round)
                 peers.append(
                     try await timed {
@@ -84,8 +98,37 @@ struct FirewallBench: AsyncParsableCommand {
                     }.milliseconds)
             }
             report.add(
-                "change 1 of 10000", ours: median(ours), peer: median(peers), unit: "ms", better: .lower,
+                "change 1 of 10000", ours: median(changing.whole), peer: median(peers), unit: "ms", better: .lower,
                 bar: .value(10))
+            Self.add(
+                changing.parts.map { ($0.name, median($0.milliseconds)) }, of: median(changing.whole), to: &report)
+        }
+    }
+
+    /// What the daemon's log says that the parts took; the rest is the request's and the answer's.
+    private static func add(
+        _ phases: [(name: String, milliseconds: Double)], of whole: Double, to report: inout Report
+    ) {
+        let rest = whole - phases.map(\.milliseconds).reduce(0, +)
+        for (name, value) in [(name: "HTTP and JSON", milliseconds: rest)] + phases where value > 0 {
+            report.add("· " + name, ours: value, unit: "ms", better: .lower)
+        }
+    }
+}
+
+/// Of several changes, the whole and its parts.
+private struct PhaseFigures {
+    var whole: [Double] = []
+    var parts: [(name: String, milliseconds: [Double])] = []
+
+    mutating func add(_ milliseconds: Double, _ phases: [(name: String, milliseconds: Double)]) {
+        whole.append(milliseconds)
+        for (name, value) in phases {
+            if let index = parts.firstIndex(where: { $0.name == name }) {
+                parts[index].milliseconds.append(value)
+            } else {
+                parts.append((name, [value]))
+            }
         }
     }
 }
@@ -114,7 +157,9 @@ private struct FirewallField {
 
     /// A router with a firewall at its first port. It has the interfaces' own addresses, so that hosts need not learn
     /// others when turns change.
-    func addFirewall(_ name: String, _ config: [String: TypedValue]) async throws {
+    ///
+    /// - Parameter looksUpAll: whether it asks the rules of each packet; else it follows connections.
+    func addFirewall(_ name: String, _ config: [String: TypedValue], looksUpAll: Bool = true) async throws {
         var interfaces: [TypedValue] = []
         for (interface, number) in [("left", 1), ("right", 2)] {
             interfaces.append([
@@ -125,7 +170,9 @@ private struct FirewallField {
         _ = try await daemon.client.createModule(
             ModuleRequest(name: "router-" + name, type: "router", config: ["interfaces": .array(interfaces)]))
         var config = config
-        for key in ["accept_established", "drop_invalid"] { config[key] = false }
+        if looksUpAll {
+            for key in ["accept_established", "drop_invalid"] { config[key] = false }
+        }
         _ = try await daemon.client.createModule(
             ModuleRequest(
                 name: name, type: "firewall", placements: [Placement(node: "router-" + name, port: 1)], config: config))
@@ -261,11 +308,6 @@ private struct BenchRules {
         }
         }
         """
-    }
-
-    /// Changes one rule in Hover.
-    func change(_ index: Int, to rule: TypedValue, _ client: HoverClient) async throws {
-        try await client.setElement("r\(index)", to: rule, of: "rules", in: "firewall")
     }
 }
 

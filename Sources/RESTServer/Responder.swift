@@ -8,8 +8,9 @@ import Logging
 
 /// Finds a request's route, reads its body within bounds, and makes answers of errors.
 struct Responder: HTTPResponder {
-    /// The most that a body may weigh, in bytes: a source of 1 MiB as JSON, with room for its escapes.
-    static let bodyLimit = 3 << 19
+    /// The most that a body may weigh, in bytes: a source of 1 MiB as JSON with room for its escapes, or as many rules as a
+    /// firewall can have.
+    static let bodyLimit = 4 << 20
     /// The most that is read only to be thrown away, of a body that is too large.
     private static let readLimit = 64 << 20
 

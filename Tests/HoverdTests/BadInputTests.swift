@@ -45,7 +45,7 @@ import Testing
 
     @Test func bodiesThatAreTooLarge() async throws {
         try await HoverDaemon.with { daemon in
-            let large = String(repeating: " ", count: 2 << 20)
+            let large = String(repeating: " ", count: 5 << 20)
             let answer = try await raw("POST", "modules", body: large, daemon)
             #expect(answer.status == 413, "\(answer)")
             let source = String(repeating: "\n", count: 1 << 20) + Source.redirect
