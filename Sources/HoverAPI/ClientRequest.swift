@@ -66,10 +66,8 @@ extension HoverClient {
     }
 
     private static func encode(_ body: some Encodable) throws -> Data {
-        let encoder = JSONEncoder()
-        // An escape for every / in base64 could take an object over the server's limit.
-        encoder.outputFormatting = .withoutEscapingSlashes
-        return try encoder.encode(body)
+        // Without an escape for every / in base64, which could take an object over the server's limit.
+        try encodeJSON(body)
     }
 
     private struct Answer {

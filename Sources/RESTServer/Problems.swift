@@ -5,6 +5,7 @@ import Foundation
 import HTTPTypes
 import HoverAPI
 import Hummingbird
+import TypedValue
 
 /// The way in which a path's routes say what went wrong.
 enum Dialect: Sendable {
@@ -99,7 +100,7 @@ extension Response {
         var headers = headers
         headers[.contentType] = "application/problem+json"
         // Strings and integers always encode.
-        let body = (try? encoder.encode(problem)) ?? Data()
+        let body = (try? encodeJSON(problem)) ?? Data()
         return Response(
             status: HTTPResponse.Status(code: problem.status), headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
@@ -114,17 +115,11 @@ extension Response {
         do {
             return Response(
                 status: status, headers: headers,
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: try encoder.encode(value))))
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: try encodeJSON(value))))
         } catch {
             throw HoverError(.kernel, "the answer cannot be written as JSON: \(error)")
         }
     }
 
     static var noContent: Response { Response(status: .noContent) }
-
-    private static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
 }

@@ -126,13 +126,14 @@ public struct IPPrefix: Sendable, Hashable, CustomStringConvertible {
 
     /// `10.0.0.0/8`, `2001:db8::/32`; an address alone has all its bits.
     public init?(_ text: String) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard let first = parts.first, parts.count <= 2, let address = IPAddress(String(first)) else { return nil }
-        guard parts.count == 2 else {
+        let end = text.utf8.firstIndex(of: UInt8(ascii: "/")) ?? text.endIndex
+        guard let address = IPAddress(String(text[..<end])) else { return nil }
+        guard end < text.endIndex else {
             self.init(address, length: address.bytes.count * 8)
             return
         }
-        guard !parts[1].isEmpty, parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1])
+        let digits = text[text.index(after: end)...]
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(digits)
         else { return nil }
         self.init(address, length: length)
     }

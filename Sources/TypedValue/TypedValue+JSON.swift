@@ -58,6 +58,7 @@ extension TypedValue: Codable {
     }
 
     public func encode(to encoder: any Encoder) throws {
+        if let encoder = encoder as? TypedValueEncoder { return encoder.set(self) }
         var container = encoder.singleValueContainer()
         switch self {
         case .null: try container.encodeNil()

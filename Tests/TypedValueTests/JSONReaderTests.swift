@@ -34,8 +34,23 @@ import Testing
         var config: [String: TypedValue] = ["a": [1, "b", .null], "c": -5]
         var numbered: [Int: Bool] = [7: true]
         var set: Set<UInt16> = [1, 65535]
-        var data = Data([1, 2, 255])
-        var fraction = 0.5
+        var data: Data? = Data([1, 2, 255])
+        var fraction: Double? = 0.5
+    }
+
+    @Test func encodesAsFoundationDoes() throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var value = Everything()
+        value.set = [7]
+        value.config["text"] = "a/b \"é\"\n"
+        #expect(try encodeJSON(value) == encoder.encode(value), "what is unusual is left to it")
+        (value.data, value.fraction) = (nil, nil)
+        #expect(try encodeJSON(value) == encoder.encode(value))
+        #expect(
+            try TypedValueEncoder.encode(value).description == String(decoding: encoder.encode(value), as: UTF8.self))
+        #expect(try encodeJSON([String?.none, "x"]) == encoder.encode([String?.none, "x"]))
+        #expect(try encodeJSON(5) == encoder.encode(5))
     }
 
     @Test func decodesWhatWasEncoded() throws {

@@ -172,9 +172,7 @@ extension Store {
 
 /// Keys in order, for edges are found by their text.
 func encode(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    String(decoding: try encodeJSON(value), as: UTF8.self)
 }
 
 func decode<Value: Decodable>(_ type: Value.Type, _ text: String) throws -> Value {

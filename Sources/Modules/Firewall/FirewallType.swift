@@ -71,8 +71,8 @@ public struct FirewallType: ModuleType {
         of module: any RunningModule, _ configuration: FirewallConfiguration, after known: FirewallConfiguration?
     ) async throws {
         var gone: Set<[UInt8]>
-        if let known, let replaced = configuration.replacedRules {
-            gone = counterKeys(known.rules[replaced])
+        if let known, let replaced = configuration.replacedRules, let changed = configuration.changedRules {
+            gone = counterKeys(known.rules[replaced]).subtracting(counterKeys(configuration.rules[changed]))
         } else {
             gone = Set(try await module.entries(of: "rule_counters", limit: mostCounters).map(\.key))
         }
