@@ -44,15 +44,17 @@ extension TypedValueEncoder {
         }
 
         var content = Content.nothing
+        private var isUnusual = false
 
         /// - Throws: for what encoded nothing, which `JSONEncoder` has a rule for.
         var value: TypedValue {
             get throws {
+                guard !isUnusual else { throw Unusual() }
                 switch content {
                 case .nothing: throw Unusual()
-                case .value(let value): value
-                case .object(let members): .object(try members.mapValues { try $0.value })
-                case .array(let elements): .array(try elements.map { try $0.value })
+                case .value(let value): return value
+                case .object(let members): return .object(try members.mapValues { try $0.value })
+                case .array(let elements): return .array(try elements.map { try $0.value })
                 }
             }
         }
@@ -66,7 +68,14 @@ extension TypedValueEncoder {
                 let encoder = TypedValueEncoder()
                 try value.encode(to: encoder)
                 content = encoder.node.content
+                isUnusual = encoder.node.isUnusual
             }
+        }
+
+        /// For classes that encode what they inherit: none of Hover's does.
+        func leaveToFoundation() -> any Encoder {
+            isUnusual = true
+            return TypedValueEncoder()
         }
 
         func keyed<Key: CodingKey>() -> KeyedEncodingContainer<Key> {
@@ -117,9 +126,8 @@ extension TypedValueEncoder {
             node.member(key).unkeyed()
         }
 
-        // Nothing of Hover's has a superclass that encodes: what is encoded here would be left out.
-        mutating func superEncoder() -> any Encoder { TypedValueEncoder() }
-        mutating func superEncoder(forKey key: Key) -> any Encoder { TypedValueEncoder() }
+        mutating func superEncoder() -> any Encoder { node.leaveToFoundation() }
+        mutating func superEncoder(forKey key: Key) -> any Encoder { node.leaveToFoundation() }
     }
 
     fileprivate struct Unkeyed: UnkeyedEncodingContainer {
@@ -135,7 +143,7 @@ extension TypedValueEncoder {
         ) -> KeyedEncodingContainer<Nested> { node.element().keyed() }
 
         mutating func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { node.element().unkeyed() }
-        mutating func superEncoder() -> any Encoder { TypedValueEncoder() }
+        mutating func superEncoder() -> any Encoder { node.leaveToFoundation() }
     }
 
     fileprivate struct Single: SingleValueEncodingContainer {
