@@ -14,7 +14,7 @@ help: ## List the targets
 build: ## Build hoverd and hoverctl (debug)
 	@scripts/build
 
-demo: build ## Run a home gateway made of IO Modules, with DHCP clients, NAT and a firewall (root)
+demo: build ## Run a home gateway made of IO Modules, with DHCP clients, NAT, a firewall and DPI (root)
 	@scripts/install-packages run demo
 	@scripts/isolate scripts/demo
 

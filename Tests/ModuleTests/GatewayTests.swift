@@ -107,6 +107,7 @@ import TypedValue
                   default: {ingress: drop, egress: accept}
                   rules: [{direction: egress, action: drop, protocol: tcp, destination_ports: 25}]
               - {name: count, type: counter, tags: [lan]}
+              - {name: apps, type: dpi, tags: [lan], config: {rules: [{application: BitTorrent, action: block}]}}
 
             """
         try await DaemonSequence.with { daemons in
@@ -119,7 +120,7 @@ import TypedValue
             var lost: [Int] = []
             let streams = try await Streams.between(inside, and: outside, at: "203.0.113.1") {
                 lost = try await Pinging.losses(from: inside, to: "203.0.113.1") {
-                    // The firewall goes, another one and a counter come, and all that it was comes back.
+                    // The firewall goes, another one, a counter and dpi come, and all that it was comes back.
                     try await daemons.apply(manifest(""), "--prune")
                     try await daemons.apply(manifest(another), "--prune")
                     try await daemons.apply(manifest(wall), "--prune")

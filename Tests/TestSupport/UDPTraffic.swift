@@ -115,6 +115,9 @@ private final class UDPSocket: Sendable {
 
     init(port: UInt16, buffer: Int32 = 0) throws {
         descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        guard descriptor >= 0 else {
+            throw CommandFailure(command: ["socket"], status: String(cString: strerror(errno)), output: "")
+        }
         var size = buffer
         if buffer > 0 {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -122,7 +125,7 @@ private final class UDPSocket: Sendable {
         var limit = timeval(tv_sec: 0, tv_usec: 300_000)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let bound = Self.with(Self.address("0.0.0.0", port: port)) { bind(descriptor, $0, $1) }
-        guard descriptor >= 0, bound == 0 else {
+        guard bound == 0 else {
             throw CommandFailure(command: ["bind UDP \(port)"], status: String(cString: strerror(errno)), output: "")
         }
     }
