@@ -195,7 +195,7 @@ let package = Package(
         .testTarget(
             name: "ModuleTests",
             dependencies: [
-                "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "Netlink", "TestSupport",
+                "CNDPI", "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "Netlink", "TestSupport",
                 "TypedValue", .product(name: "Logging", package: "swift-log"),
             ] + moduleDependencies,
             swiftSettings: strict),

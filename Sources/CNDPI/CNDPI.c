@@ -22,6 +22,8 @@ struct ndpi_inspector {
 
 struct ndpi_inspected_flow {
 	struct ndpi_flow_struct *flow;
+	// IPPROTO_TCP, …, of its first packet; 0 before it.
+	uint8_t protocol;
 };
 
 // nDPI prepares only one at a time.
@@ -108,6 +110,54 @@ static size_t fit(uint8_t *packet, size_t length)
 	return length;
 }
 
+// Where the L4 header of a datagram that is no fragment begins, and its protocol. 0 where there is none that nDPI would
+// find as well.
+static size_t find_l4(const uint8_t *packet, size_t length, uint8_t *protocol)
+{
+	size_t offset = (packet[0] & 15) * 4;
+
+	if (length >= 20 && packet[0] >> 4 == 4) {
+		*protocol = packet[9];
+		// More fragments, or an offset (RFC 791, 3.1).
+		return offset < 20 || offset > length || packet[6] & 0x3f || packet[7] ? 0 : offset;
+	}
+	if (length < 40 || packet[0] >> 4 != 6)
+		return 0;
+	*protocol = packet[6];
+	for (offset = 40;
+	     *protocol == IPPROTO_HOPOPTS || *protocol == IPPROTO_ROUTING || *protocol == IPPROTO_DSTOPTS;) {
+		if (offset + 8 > length)
+			return 0;
+		*protocol = packet[offset];
+		offset += (packet[offset + 1] + 1) * 8;
+	}
+	if (offset > length || *protocol == IPPROTO_FRAGMENT || *protocol == IPPROTO_NONE || *protocol == IPPROTO_MH)
+		return 0;
+	return offset;
+}
+
+// Whether the L4 header is there as a whole, and of the flow's protocol. nDPI 4.2 takes it for granted that what follows
+// the first packet of a TCP connection is TCP, and ends the process where it is not.
+static bool is_sound(struct ndpi_inspected_flow *flow, const uint8_t *packet, size_t length)
+{
+	uint8_t protocol = 0;
+	size_t offset = find_l4(packet, length, &protocol);
+	size_t rest = length - offset;
+
+	if (!offset || (flow->protocol && flow->protocol != protocol))
+		return false;
+	flow->protocol = protocol;
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return rest >= 20 && packet[offset + 12] >> 4 >= 5 && (size_t)(packet[offset + 12] >> 4) * 4 <= rest;
+	case IPPROTO_UDP:
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return rest >= 8;
+	}
+	return true;
+}
+
 static struct ndpi_opinion opinion(struct ndpi_inspector *inspector, struct ndpi_inspected_flow *flow,
 				   ndpi_protocol found)
 {
@@ -137,6 +187,15 @@ struct ndpi_opinion ndpi_inspector_look(struct ndpi_inspector *inspector, struct
 	memcpy(inspector->packet, packet, length);
 	length = fit(inspector->packet, length);
 	memset(inspector->packet + length, 0, sizeof(inspector->packet) - length);
+	if (!is_sound(flow, inspector->packet, length)) {
+		ndpi_protocol known = {
+			.master_protocol = flow->flow->detected_protocol_stack[1],
+			.app_protocol = flow->flow->detected_protocol_stack[0],
+			.category = flow->flow->category,
+		};
+
+		return opinion(inspector, flow, known);
+	}
 	return opinion(inspector, flow,
 		       ndpi_detection_process_packet(inspector->module, flow->flow, inspector->packet, length, time));
 }

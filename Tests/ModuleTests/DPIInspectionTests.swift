@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BPF
+import CNDPI
 import Dataplane
 import ModuleKit
 import TestSupport
@@ -210,6 +211,35 @@ import TypedValue
                 _ = try await inspector.look(at: batch)
             }
             #expect(handed > 100)
+        }
+    }
+
+    /// nDPI 4.2 ends the process where TLS goes on in what is no TCP.
+    @Test func whatIsNoPacketOfTheFlowIsLeftOut() throws {
+        let inspector = try #require(ndpi_inspector_create())
+        defer { ndpi_inspector_destroy(inspector) }
+        for isIPv4 in [true, false] {
+            let flow = try #require(ndpi_inspected_flow_create())
+            defer { ndpi_inspected_flow_destroy(flow) }
+            var frame = DPIFrame.tls("www.youtube.com")
+            frame.isIPv4 = isIPv4
+            let good = Array(frame.bytes.dropFirst(14))
+            var strange = [good]
+            // Other protocols, a TCP header that is too short or too long, and datagrams that end within a header.
+            let (number, offset) = isIPv4 ? (9, 20) : (6, 40)
+            for protocolNumber in [47, 17, 59, 44, 0, 135] as [UInt8] {
+                strange.append(good)
+                strange[strange.count - 1][number] = protocolNumber
+            }
+            for length in [0x00, 0x40, 0xf0] as [UInt8] {
+                strange.append(Array(good.prefix(offset + 24)))
+                strange[strange.count - 1][offset + 12] = length
+            }
+            strange += [0, 1, 19, 20, 39, 40, offset + 1, offset + 19].map { Array(good.prefix($0)) }
+            for (time, packet) in strange.enumerated() {
+                let opinion = ndpi_inspector_look(inspector, flow, packet, packet.count, UInt64(time))
+                #expect(opinion.application == UInt16(DPIRig.number("YouTube")), "\(packet)")
+            }
         }
     }
 

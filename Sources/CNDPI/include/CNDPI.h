@@ -36,7 +36,8 @@ void ndpi_inspector_destroy(struct ndpi_inspector *inspector);
 struct ndpi_inspected_flow *ndpi_inspected_flow_create(void);
 void ndpi_inspected_flow_destroy(struct ndpi_inspected_flow *flow);
 
-// Looks at the next packet of a flow, from the IP header on. One that was cut off is taken for as long as it is.
+// Looks at the next packet of a flow, from the IP header on. One that was cut off is taken for as long as it is; a
+// fragment, or one that has no whole header of the flow's L4 protocol, is left out.
 //
 //	time   of the packet, in milliseconds
 struct ndpi_opinion ndpi_inspector_look(struct ndpi_inspector *inspector, struct ndpi_inspected_flow *flow,
