@@ -382,9 +382,8 @@ extension DHCPServer {
         if request.message.clientAddress.isUnspecified {
             request.message.clientAddress = request.source
         }
-        guard !request.message.clientAddress.isUnspecified, !request.message.clientAddress.isMulticast else {
-            return ignore(.malformed)
-        }
+        let address = request.message.clientAddress
+        guard address.isHostAddress, address != subnet.server else { return ignore(.malformed) }
         count(.ack)
         return [.send(reply(.ack, to: request, in: subnet, address: nil, duration: nil))]
     }

@@ -63,7 +63,7 @@ enum Frames {
         let payload: [UInt8]
         if let packet = IPv4Packet(bytes: frame.payload), var icmp = ICMPMessage(bytes: packet.payload),
             icmp.type == 8, packet.protocolNumber == IPProtocol.icmp,
-            canAnswer(packet.source, from: packet.destination)
+            packet.source.isHostAddress, packet.source != packet.destination
         {
             icmp.type = 0
             payload =
@@ -73,7 +73,7 @@ enum Frames {
                 ).bytes
         } else if let packet = IPv6Packet(bytes: frame.payload), packet.nextHeader == IPProtocol.icmpv6,
             var icmp = ICMPMessage(bytes: packet.payload, source: packet.source, destination: packet.destination),
-            icmp.type == 128, canAnswer(packet.source, from: packet.destination)
+            icmp.type == 128, packet.source.isHostAddress, packet.source != packet.destination
         {
             icmp.type = 129
             payload =
@@ -88,10 +88,12 @@ enum Frames {
             destination: frame.source, source: mac, etherType: frame.etherType, payload: payload
         ).bytes
     }
+}
 
-    /// Whether a source is one host, and another one than the server (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5).
-    private static func canAnswer(_ source: IPAddress, from own: IPAddress) -> Bool {
-        let isReserved = source.isIPv4 && source.bytes[0] >= 240
-        return !source.isUnspecified && !source.isLoopback && !source.isMulticast && !isReserved && source != own
+extension IPAddress {
+    /// Whether a host can have it, and be answered there (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5).
+    var isHostAddress: Bool {
+        let isReserved = isIPv4 && bytes[0] >= 240
+        return !isUnspecified && !isLoopback && !isMulticast && !isReserved
     }
 }
