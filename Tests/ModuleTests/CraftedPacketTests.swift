@@ -18,7 +18,7 @@ struct CraftedPacketTests {
     ///
     /// - Parameter manifest: without links.
     private func check(
-        _ module: String, hosts: [String], links: [String], hook: String = "tc", _ manifest: String
+        _ module: String, hosts: [String], links: [String], hook: String, _ manifest: String
     ) async throws {
         try await HoverDaemon.with { daemon in
             try await daemon.network.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
@@ -30,7 +30,7 @@ struct CraftedPacketTests {
             try await daemon.apply("\(manifest)\nlinks:\n\(lines.joined(separator: "\n"))")
             let script = root.appending(path: "Tests/Packets/\(module).py").path()
             let result = try await attempt([
-                python.path(), "-B", script, daemon.socket, daemon.network.namespace + "-",
+                python.path(), "-B", script, daemon.socket, daemon.network.namespace + "-", hook,
             ])
             #expect(result.succeeded && result.output.isEmpty, "\(result.output)\(result.errors)")
         }
@@ -86,10 +86,9 @@ struct CraftedPacketTests {
             """)
     }
 
-    /// At xdp it does not answer what it rejects.
-    @Test func aFirewallLetsPassWhatItShould() async throws {
+    @Test(arguments: ["tc", "xdp"]) func aFirewallLetsPassWhatItShould(hook: String) async throws {
         try await check(
-            "firewall", hosts: ["left", "right"], links: ["wire", "wire"],
+            "firewall", hosts: ["left", "right"], links: ["wire", "wire"], hook: hook,
             """
             modules:
               - name: fw
@@ -99,6 +98,7 @@ struct CraftedPacketTests {
                   default: {ingress: drop}
                   connections: 1024
                   rules:
+                    - {id: ntp, action: reject, direction: egress, protocol: udp, destination_ports: 123}
                     - {id: mail, action: reject, direction: ingress, protocol: tcp, destination_ports: 25}
                     - {id: dns, action: reject, direction: ingress, protocol: udp, destination_ports: 53}
                     - {id: marker, action: accept, direction: ingress, protocol: udp, destination_ports: 8081}

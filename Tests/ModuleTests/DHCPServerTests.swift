@@ -170,6 +170,18 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(first?.options[.clientIdentifier] == [0, 1, 2])
     }
 
+    @Test func aNameStaysWhenItIsNotSaidAgain() throws {
+        var rig = try DHCPRig()
+        #expect(try rig.lease(1) == "192.168.1.100")
+        for (name, expected) in [("laptop", "laptop"), (nil, "laptop"), ("not a name", nil)] {
+            _ = try rig.answer(.request, from: 1) { message in
+                message.clientAddress = try address("192.168.1.100")
+                message.options[.hostname] = name.map { Array($0.utf8) }
+            }
+            #expect(rig.kept[try address("192.168.1.100")]?.hostname == expected, "\(name ?? "nothing")")
+        }
+    }
+
     @Test func reservationsHoldForMacAndIdentifier() throws {
         var rig = try DHCPRig(
             #"""

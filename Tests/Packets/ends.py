@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both ends of a chain in one process: packet sockets in the namespaces of the hosts there, and the module's counters.
 
-Nothing is waited for by the clock. A marker that passes for certain is sent behind what is tested; what has not come when
-the marker comes, does not come. The hosts have no addresses, so their kernels say nothing of their own accord.
+Nothing is waited for by the clock. A marker that passes for certain is sent behind what is tested: what has not come
+when the marker comes, does not come. The hosts have no addresses, so their kernels say nothing of their own accord.
 """
 import ctypes
 import http.client
@@ -54,10 +54,8 @@ class End:
             self.socket.setsockopt(PACKET_LEVEL, IGNORE_OUTGOING, 1)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
             self.socket.bind(("eth0", ALL_PROTOCOLS))
-            self.mac = self.socket.getsockname()[4].hex(":")
             libc.setns(here.fileno(), NEW_NETWORK)
         self.socket.setblocking(False)
-        self.name = namespace.rsplit("-", 1)[-1]
 
     def send(self, frame):
         self.socket.send(bytes(frame))
@@ -147,13 +145,11 @@ class Chain:
         deadline = time.monotonic() + LIMIT
         for end in self.markers:
             arrived = {name: [] for name in self.ends}
-            while time.monotonic() < deadline:
+            while not any(arrived.values()) and time.monotonic() < deadline:
                 self.count += 1
-                sent, receiver, expected = self.markers[end](self.count)
-                self.ends[end].send(sent)
-                if self.receive(arrived, time.monotonic() + 0.2) and bytes(expected) in arrived[receiver]:
-                    break
-            # Those before this one have come then, too.
+                self.ends[end].send(self.markers[end](self.count)[0])
+                self.receive(arrived, time.monotonic() + 0.2)
+            # When this one comes, those that were sent before it have come.
             self.exchange("begin", end, [])
         self.counted = self.counters(self.state())
 
@@ -161,8 +157,10 @@ class Chain:
         """The same, and which counters have gone up since the last time, by how much."""
         arrived = self.exchange(name, sender, packets, least)
         before, self.counted = self.counted, self.counters(self.state())
-        return arrived, {key: number - before.get(key, 0) for key, number in self.counted.items()
-                         if number != before.get(key, 0)}
+        return arrived, {
+            key: number - before.get(key, 0)
+            for key, number in self.counted.items() if number != before.get(key, 0)
+        }
 
     def check(self, name, sender, packets, *out, counts=None):
         """Sends a packet, or a list of them, and checks what comes out: pairs of an end and a packet, in any order; and
@@ -185,8 +183,8 @@ class Chain:
 
 
 def describe(arrived):
-    return "; ".join(f"{name}: {Ether(frame).summary()} {frame.hex()}"
-                     for name, frames in arrived.items() for frame in frames) or "nothing"
+    return "; ".join(f"{name}: {Ether(frame).summary()} {frame.hex()}" for name, frames in arrived.items()
+                     for frame in frames) or "nothing"
 
 
 def changed(packet, **layers):
