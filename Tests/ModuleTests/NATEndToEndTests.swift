@@ -199,7 +199,7 @@ import TypedValue
         let receive = """
             import socket
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)
-            s.bind(("198.51.100.7", 7000)); s.settimeout(3)
+            s.bind(("198.51.100.7", 7000)); s.settimeout(60)
             ends = {}
             try:
                 while len(ends) < 10000:
@@ -216,7 +216,7 @@ import TypedValue
             sockets = []
             for port in range(20000, 25000):
                 for host in ("10.0.0.2", "10.0.0.3"):
-                    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((host, port)); s.settimeout(5)
+                    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((host, port)); s.settimeout(60)
                     s.connect(("198.51.100.7", 7000)); s.send(("%s %d" % (host, port)).encode()); sockets.append(s)
                 if port % 50 == 0: time.sleep(0.002)
             print(sum(s.recv(100) == ("%s %d" % s.getsockname()).encode() for s in sockets))

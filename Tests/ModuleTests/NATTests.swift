@@ -367,7 +367,7 @@ extension NATRig {
     func ageing(hook: Hook) async throws {
         let config: TypedValue = [
             "public_ip": "192.0.2.1", "filtering": "address-dependent",
-            "timeouts": ["udp": 100, "udp_unreplied": 5, "icmp": 5, "tcp_transitory": 5],
+            "timeouts": ["udp": 100, "udp_unreplied": 12, "icmp": 12, "tcp_transitory": 12],
         ]
         try await with(config, hook) { nat async throws in
             _ = try await nat(1, "udp 10.0.0.2:5000 > 198.51.100.7:53")
@@ -380,7 +380,7 @@ extension NATRig {
             _ = try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5004 SA")
             _ = try await nat(1, "tcp 10.0.0.4:5004 > 198.51.100.7:80 A")
             #expect(try nat.sessionCounts()[0] == 5)
-            try await wait(for: "three sessions to end", atMost: .seconds(30)) {
+            try await wait(for: "three sessions to end", atMost: .seconds(60)) {
                 try nat.sessionCounts() == [2, 5, 3, 0, 0]
             }
             #expect(try nat.size("sessions") == 4)
@@ -391,7 +391,7 @@ extension NATRig {
             // Both sides close.
             _ = try await nat(1, "tcp 10.0.0.4:5004 > 198.51.100.7:80 FA")
             _ = try await nat(2, "tcp 198.51.100.7:80 > 192.0.2.1:5004 FA")
-            try await wait(for: "the connection to end") { try nat.sessionCounts()[0] == 1 }
+            try await wait(for: "the connection to end", atMost: .seconds(60)) { try nat.sessionCounts()[0] == 1 }
         }
     }
 
