@@ -14,7 +14,7 @@ extension Controller {
         try await exclusively { () async throws(HoverError) in
             let module = try self.writable(reference)
             let elements = try module.elements(of: list)
-            return elements[try elements.index(of: name, in: list, module)]
+            return elements[try self.index(of: name, in: elements, list, module)]
         }
     }
 
@@ -33,13 +33,15 @@ extension Controller {
                     + "(or name, where elements of \(list) have one)")
         }
         try await change("set \(list)/\(name)", list, ofModule: reference) { elements, module throws(HoverError) in
-            let present = elements.firstIndex { $0.elementName == name }
+            let present = self.elementPlaces.place(of: name, in: elements, list, module.id)
             guard other != nil || present == nil else {
                 elements[present ?? 0] = element
                 return present ?? 0
             }
             if let present { elements.remove(at: present) }
-            let place = try other.map { (other) throws(HoverError) in try elements.index(of: other, in: list, module) }
+            let place = try other.map { (other) throws(HoverError) in
+                try self.index(of: other, in: elements, list, module)
+            }
             elements.insert(element, at: place ?? elements.count)
             return place ?? elements.count - 1
         }
@@ -50,9 +52,21 @@ extension Controller {
         _ name: String, of list: String, ofModule reference: String
     ) async throws(HoverError) {
         try await change("delete \(list)/\(name)", list, ofModule: reference) { elements, module throws(HoverError) in
-            elements.remove(at: try elements.index(of: name, in: list, module))
+            elements.remove(at: try self.index(of: name, in: elements, list, module))
             return nil
         }
+    }
+
+    private func index(
+        of name: String, in elements: [TypedValue], _ list: String, _ module: ModuleRecord
+    ) throws(HoverError) -> Int {
+        guard let place = elementPlaces.place(of: name, in: elements, list, module.id) else {
+            throw HoverError(
+                .notFound,
+                "\(list) of module \(module.name) has no element with the id or name \(name): `hoverctl get module "
+                    + "\(module.name) -o yaml` shows them")
+        }
+        return place
     }
 
     /// - Parameter edit: changes the list, and says where what the request gave is then.
@@ -112,16 +126,26 @@ extension TypedValue {
     }
 }
 
-extension [TypedValue] {
-    fileprivate func index(
-        of name: String, in list: String, _ module: ModuleRecord
-    ) throws(HoverError) -> Int {
-        guard let index = firstIndex(where: { $0.elementName == name }) else {
-            throw HoverError(
-                .notFound,
-                "\(list) of module \(module.name) has no element with the id or name \(name): `hoverctl get module "
-                    + "\(module.name) -o yaml` shows them")
+/// Where the elements of one list are: looking through thousands for a name takes longer than changing one.
+struct ElementPlaces {
+    private var module = ""
+    private var list = ""
+    private var places: [String: Int] = [:]
+
+    /// Nil when there is no such element.
+    mutating func place(of name: String, in elements: [TypedValue], _ list: String, _ module: String) -> Int? {
+        // It may have moved since.
+        if module == self.module, list == self.list, let place = places[name], place < elements.count,
+            elements[place].elementName == name
+        {
+            return place
         }
-        return index
+        (self.module, self.list) = (module, list)
+        places = [:]
+        for (place, element) in elements.enumerated() {
+            guard let name = element.elementName, places[name] == nil else { continue }
+            places[name] = place
+        }
+        return places[name]
     }
 }

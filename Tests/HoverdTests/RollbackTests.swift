@@ -80,7 +80,7 @@ import TypedValue
                     (before == earlier.state) == (done.output == "no changes\n"), "\(earlier.revision): \(done.output)")
                 #expect(try planned.lines().count == max(1, done.lines().count - 1), "\(planned.output) \(done.output)")
                 #expect(!done.output.contains("l:"), "links are shown by their ends: \(done.output)")
-                #expect(try await left.pings("10.0.0.2", wait: earlier.pings ? "1" : "0.2") == earlier.pings)
+                #expect(try await left.pings("10.0.0.2", wait: earlier.pings ? "5" : "0.2") == earlier.pings)
                 let findings = try await client.doctor().findings
                 #expect(findings.isEmpty, "\(earlier.revision): \(findings)")
             }

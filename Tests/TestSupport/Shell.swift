@@ -65,7 +65,7 @@ public func attempt(_ command: [String], input: String = "") async throws -> Com
 ///
 /// - Throws: `CommandFailure` that names what was waited for.
 public func wait(
-    for what: String, atMost limit: Duration = .seconds(10), until condition: () async throws -> Bool
+    for what: String, atMost limit: Duration = .seconds(30), until condition: () async throws -> Bool
 ) async throws {
     let limit = limit * patience
     let deadline = ContinuousClock.now + limit

@@ -64,6 +64,8 @@ public struct FirewallType: ModuleType {
                 known = nil
                 module.logger.debug("counters of rules that are no more stay: \(error)")
             }
+            // Rules that are changed one after the other need not all be looked through each time.
+            try await Task.sleep(for: .seconds(1))
         }
     }
 
