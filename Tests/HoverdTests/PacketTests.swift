@@ -107,7 +107,7 @@ import TypedValue
             let receive = """
                 import socket
                 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                s.bind(("10.0.0.2", 9)); s.settimeout(\(10 * patience))
+                s.bind(("10.0.0.2", 9)); s.settimeout(\(30 * patience))
                 print("ready", flush=True)
                 print([len(s.recv(65535)) for _ in range(4)])
                 """
@@ -149,8 +149,8 @@ import TypedValue
             let packets = try await daemon.client.packets(of: "web")
             let receive = """
                 import socket
-                s = socket.create_server(("10.0.0.2", 9)); s.settimeout(\(10 * patience))
-                c, _ = s.accept(); c.settimeout(\(10 * patience))
+                s = socket.create_server(("10.0.0.2", 9)); s.settimeout(\(30 * patience))
+                c, _ = s.accept(); c.settimeout(\(30 * patience))
                 n = 0
                 while True:
                     b = c.recv(65536)
