@@ -149,8 +149,8 @@ import TypedValue
             let packets = try await daemon.client.packets(of: "web")
             let receive = """
                 import socket
-                s = socket.create_server(("10.0.0.2", 9)); s.settimeout(\(30 * patience))
-                c, _ = s.accept(); c.settimeout(\(30 * patience))
+                s = socket.create_server(("10.0.0.2", 9)); s.settimeout(\(120 * patience))
+                c, _ = s.accept(); c.settimeout(\(120 * patience))
                 n = 0
                 while True:
                     b = c.recv(65536)
