@@ -238,7 +238,10 @@ extension GatewayTests {
             #expect(try await home.reaches("http://203.0.113.20/"), "also from home")
             try await daemons.start()
             #expect(try await home.reaches("http://203.0.113.20/"))
-            guard case .array(let routes)? = try await daemons.client.state(of: "gw")["routes"] else { return }
+            guard case .array(let routes)? = try await daemons.client.state(of: "gw")["routes"] else {
+                Issue.record("the router shows no routes")
+                return
+            }
             let translated = routes.filter { $0["type"] == "translated" }.map { $0["prefix"] }
             // The pool is 203.0.113.10/31 and 203.0.113.12/31.
             #expect(translated.count == 4 && translated.contains("203.0.113.20/32"), "\(translated)")
