@@ -31,17 +31,23 @@ struct AddressRange: Hashable {
 
     /// The fewest prefixes that the addresses are.
     var prefixes: [IPPrefix] {
-        var result: [IPPrefix] = []
-        var next = UInt64(first)
-        let end = UInt64(last) + 1
-        while next < end {
-            var bits = next == 0 ? 32 : min(next.trailingZeroBitCount, 32)
-            while next + 1 << UInt64(bits) > end { bits -= 1 }
-            if let prefix = IPPrefix(IPAddress(ipv4: UInt32(next)), length: 32 - bits) { result.append(prefix) }
-            next += 1 << UInt64(bits)
+        blocks(from: UInt64(first), through: UInt64(last), bits: 32).compactMap {
+            IPPrefix(IPAddress(ipv4: UInt32($0.first)), length: 32 - $0.free)
         }
-        return result
     }
+}
+
+/// The fewest aligned blocks that numbers in a row are, each by its first number and the bits that are free in it.
+private func blocks(from first: UInt64, through last: UInt64, bits: Int) -> [(first: UInt64, free: Int)] {
+    var result: [(first: UInt64, free: Int)] = []
+    var next = first
+    while next <= last {
+        var free = min(next.trailingZeroBitCount, bits)
+        while next + (1 << UInt64(free)) > last + 1 { free -= 1 }
+        result.append((next, free))
+        next += 1 << UInt64(free)
+    }
+    return result
 }
 
 extension ConfigFormat where Value == AddressRange {
@@ -81,16 +87,7 @@ struct PortRange: Hashable, CustomStringConvertible {
 
     /// The fewest prefixes of 16 bits that the ports are, each as its first port and its length in bits.
     var prefixes: [(port: UInt16, bits: Int)] {
-        var result: [(port: UInt16, bits: Int)] = []
-        var next = UInt32(first)
-        let end = UInt32(last) + 1
-        while next < end {
-            var size = next == 0 ? 1 << 16 : next & (~next + 1)
-            while next + size > end { size >>= 1 }
-            result.append((UInt16(next), 16 - size.trailingZeroBitCount))
-            next += size
-        }
-        return result
+        blocks(from: UInt64(first), through: UInt64(last), bits: 16).map { (UInt16($0.first), 16 - $0.free) }
     }
 
     var description: String { first == last ? "\(first)" : "\(first)-\(last)" }
