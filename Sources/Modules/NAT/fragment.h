@@ -79,19 +79,11 @@ static __always_inline int leave(void *pkt, struct metadata *md, const struct wo
 	return pkt_redirect(pkt, md, to);
 }
 
-static __noinline int follow_first(void *pkt, struct metadata *md, const struct work *work,
-				   const struct settings *here)
+// What the first fragment of a packet's datagram left; NULL: nothing, or it was too long ago.
+static __noinline struct fragment *left_by_first(const struct work *work)
 {
 	struct fragment_key key = fragment_key(work);
 	struct fragment *fragment = bpf_map_lookup_elem(&fragments, &key);
-	struct session_key session_key;
-	struct session *session;
 
-	if (!fragment || fragment->until < HOVER_NOW())
-		return drop_because(fragment_unknown);
-	if (fragment->passes)
-		return pass(md, work, here);
-	session_key = fragment->key;
-	session = bpf_map_lookup_elem(&sessions, &session_key);
-	return session ? leave(pkt, md, work, session) : drop_because(fragment_unknown);
+	return fragment && fragment->until >= HOVER_NOW() ? fragment : NULL;
 }

@@ -216,8 +216,16 @@ static int consider(void *pkt, struct metadata *md)
 	work->key = key;
 	if (is_for_group(pkt))
 		return pass(md, work, here);
-	if (headers.fragment > HOVER_FRAGMENT_FIRST)
-		return follow_first(pkt, md, work, here);
+	if (headers.fragment > HOVER_FRAGMENT_FIRST) {
+		struct fragment *first = left_by_first(work);
+
+		if (first && first->passes)
+			return pass(md, work, here);
+		if (first)
+			key = first->key;
+		session = first ? bpf_map_lookup_elem(&sessions, &key) : NULL;
+		return session ? leave(pkt, md, work, session) : drop_because(fragment_unknown);
+	}
 	if (pkt_quotes(&headers))
 		return pkt_continue(pkt, md, stage_relate);
 	session = bpf_map_lookup_elem(&sessions, &key);

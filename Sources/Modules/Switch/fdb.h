@@ -188,7 +188,7 @@ static __always_inline void add_station(const struct fdb_key *key, __u32 port, _
 static __noinline bool fdb_learn(const struct fdb_key *key, __u32 port)
 {
 	struct station *station;
-	__u32 *fixed, place = 0;
+	__u32 *fixed, place = 0, most;
 
 	if (!key || port == 0 || port > LAST_PORT)
 		return false;
@@ -198,8 +198,9 @@ static __noinline bool fdb_learn(const struct fdb_key *key, __u32 port)
 			COUNT(port, static_elsewhere);
 		return true;
 	}
-	if (most_stations[port]) {
-		place = take_place(key, port, most_stations[port]);
+	most = OF_PORT(most_stations, port);
+	if (most) {
+		place = take_place(key, port, most);
 		if (!place)
 			return false;
 	}
@@ -230,7 +231,7 @@ static __always_inline bool fdb_see(const struct fdb_key *key, __u32 port, __u64
 	if (is_cached(cached, key, stamp) && cached->port == port)
 		return true;
 	station = fdb_lookup(key);
-	if (!station || station->port != port || (most_stations[port] && !station->place))
+	if (!station || station->port != port || (OF_PORT(most_stations, port) && !station->place))
 		return fdb_learn(key, port);
 	if (cached)
 		*cached = (struct cached_station){ .key = *key, .stamp = stamp, .port = port };

@@ -43,6 +43,15 @@ const volatile port_set address_security_ports;
 // By port: the most stations that are learned there; 0: no limit.
 const volatile __u32 most_stations[LAST_PORT + 1];
 
+// What an array has for a port; 0 for what is none. The number is checked where it is used, for the verifier of Linux 6.1
+// forgets the bounds of one that was on the stack meanwhile.
+#define OF_PORT(array, port)                                                                                          \
+	({                                                                                                            \
+		__u64 index_ = (port);                                                                                \
+		asm volatile("" : "+r"(index_));                                                                      \
+		index_ <= LAST_PORT ? (array)[index_] : 0;                                                            \
+	})
+
 static __always_inline port_set set_of(__u32 port)
 {
 	return 1ULL << (port - 1);

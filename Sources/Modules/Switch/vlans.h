@@ -52,7 +52,7 @@ static __always_inline bool classify(void *pkt, __u32 port, struct frame *frame)
 	struct hover_vlan tag = {};
 
 	frame->tag = !has_tag(pkt, &tag) ? TAG_NONE : tag.id ? TAG_VLAN : TAG_PRIORITY;
-	frame->vlan = frame->tag == TAG_VLAN ? tag.id : untagged_vlan[port];
+	frame->vlan = frame->tag == TAG_VLAN ? tag.id : OF_PORT(untagged_vlan, port);
 	if (frame->vlan == 0 || frame->vlan > HOVER_VLAN_LAST)
 		return false;
 	if (frame->tag == TAG_VLAN && !contains(trunk_ports, port))
