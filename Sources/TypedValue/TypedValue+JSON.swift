@@ -2,6 +2,13 @@
 
 import Foundation
 
+/// Writes JSON as all of Hover does: compact, with sorted keys, and slashes as they are, for base64 would grow.
+public func encodeJSON(_ value: some Encodable) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(value)
+}
+
 extension TypedValue {
     /// Reads JSON text, scalars included.
     ///
@@ -12,17 +19,13 @@ extension TypedValue {
 
     /// The same of UTF-8.
     public init(json data: Data) throws {
-        self = try decodeJSON(TypedValue.self, from: data)
+        self = try JSONDecoder().decode(TypedValue.self, from: data)
     }
 }
 
 extension TypedValue: Codable {
     /// - Throws: `DecodingError` for numbers with a fraction and for integers that 64 bits cannot hold.
     public init(from decoder: any Decoder) throws {
-        if let decoder = decoder as? TypedValueDecoder {
-            self = decoder.value
-            return
-        }
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
@@ -58,7 +61,6 @@ extension TypedValue: Codable {
     }
 
     public func encode(to encoder: any Encoder) throws {
-        if let encoder = encoder as? TypedValueEncoder { return encoder.set(self) }
         var container = encoder.singleValueContainer()
         switch self {
         case .null: try container.encodeNil()
