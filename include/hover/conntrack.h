@@ -284,8 +284,11 @@ static __noinline int hover_connect_as(const struct hover_flow *flow, const stru
 		tracked->is_reply = false;
 		return 0;
 	}
+	// Another CPU that found it meanwhile has ended it, or keeps it: then it was a connection.
 	if (hover_connection_claim(connection, expires))
 		hover_connection_empty(connection);
+	else
+		HOVER_COUNT(counts->inserted, 1);
 	if (error == -EEXIST)
 		return hover_connection_find(&flow->tuple, now, tracked) ? 0 : -EEXIST;
 	HOVER_COUNT(counts->refused, 1);
