@@ -33,7 +33,7 @@ extension Controller {
                     + "(or name, where elements of \(list) have one)")
         }
         try await change("set \(list)/\(name)", list, ofModule: reference) { elements, module throws(HoverError) in
-            let present = self.elementPlaces.place(of: name, in: elements, list, module.id)
+            let present = elements.firstIndex { $0.elementName == name }
             guard other != nil || present == nil else {
                 elements[present ?? 0] = element
                 return present ?? 0
@@ -60,7 +60,7 @@ extension Controller {
     private func index(
         of name: String, in elements: [TypedValue], _ list: String, _ module: ModuleRecord
     ) throws(HoverError) -> Int {
-        guard let place = elementPlaces.place(of: name, in: elements, list, module.id) else {
+        guard let place = elements.firstIndex(where: { $0.elementName == name }) else {
             throw HoverError(
                 .notFound,
                 "\(list) of module \(module.name) has no element with the id or name \(name): `hoverctl get module "
@@ -123,29 +123,5 @@ extension TypedValue {
             return nil
         }
         return name
-    }
-}
-
-/// Where the elements of one list are: looking through thousands for a name takes longer than changing one.
-struct ElementPlaces {
-    private var module = ""
-    private var list = ""
-    private var places: [String: Int] = [:]
-
-    /// Nil when there is no such element.
-    mutating func place(of name: String, in elements: [TypedValue], _ list: String, _ module: String) -> Int? {
-        // It may have moved since.
-        if module == self.module, list == self.list, let place = places[name], place < elements.count,
-            elements[place].elementName == name
-        {
-            return place
-        }
-        (self.module, self.list) = (module, list)
-        places = [:]
-        for (place, element) in elements.enumerated() {
-            guard let name = element.elementName, places[name] == nil else { continue }
-            places[name] = place
-        }
-        return places[name]
     }
 }

@@ -25,8 +25,6 @@ public actor Controller {
     var nextPlacementNumber = 1
 
     var slowPaths = SlowPaths()
-    /// Where elements of a module's list were when one was last looked for.
-    var elementPlaces = ElementPlaces()
 
     let endRequests = AsyncStream.makeStream(of: Void.self)
 
