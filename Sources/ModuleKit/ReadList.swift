@@ -2,10 +2,19 @@
 
 import TypedValue
 
+/// A value that lists share: a copy of thousands is a reference each, whatever they hold.
+public final class Shared<Value: Sendable>: Sendable {
+    public let value: Value
+
+    public init(_ value: Value) {
+        self.value = value
+    }
+}
+
 /// A long list as it was read from a configuration, with what it was read from: of the next configuration only what
 /// differs is read, and those who make something of it learn where that is.
 public struct ReadList<Element: Sendable>: Sendable {
-    public let elements: [Element]
+    public let elements: [Shared<Element>]
     /// The elements that were read anew; all others are those of the list before.
     public let changed: Range<Int>
     /// The elements of the list before in whose place they are.
@@ -24,10 +33,10 @@ public struct ReadList<Element: Sendable>: Sendable {
         _ values: [TypedValue], at pointer: String, _ format: ConfigFormat<Element>, after previous: ReadList<Element>
     ) throws(ConfigError) {
         let (changed, replaced) = values.difference(from: previous.values)
-        var read: [Element] = []
+        var read: [Shared<Element>] = []
         read.reserveCapacity(changed.count)
         for index in changed {
-            read.append(try format.read(values[index], "\(pointer)/\(index)"))
+            read.append(Shared(try format.read(values[index], "\(pointer)/\(index)")))
         }
         var elements = previous.elements
         elements.replaceSubrange(replaced, with: read)

@@ -102,9 +102,9 @@ import TypedValue
             ["action": "drop", "source": "10.0.0.1"], ["action": "drop", "source": "10.0.0.2"],
             ["action": "accept", "source": "10.0.0.1"], ["action": "drop", "destination": "10.0.0.1"],
         ]
-        let rules = try FirewallConfiguration(ConfigReader(["rules": .array(texts)])).rules
+        let rules = try FirewallConfiguration(ConfigReader(["rules": .array(texts)])).rules.map(\.value)
         #expect(Set(rules.map(\.id)).count == 4)
-        let moved = try FirewallConfiguration(ConfigReader(["rules": .array(texts.reversed())])).rules
+        let moved = try FirewallConfiguration(ConfigReader(["rules": .array(texts.reversed())])).rules.map(\.value)
         #expect(moved.map(\.id) == rules.map(\.id).reversed())
     }
 }

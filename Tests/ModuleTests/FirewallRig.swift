@@ -80,17 +80,18 @@ struct FirewallRig {
     func packets(ofRule id: String) throws -> UInt64 {
         var hash = StableHash()
         hash.add(id)
-        guard let value = try map("rule_counters").value(for: StructureBytes().u64(max(hash.value, 1)).bytes) else {
-            return 0
-        }
-        var reader = StructureReader(value)
-        return reader.u64()
+        return try packets(in: "rule_counters", at: StructureBytes().u64(max(hash.value, 1)).bytes)
     }
 
     /// Packets that something became of.
     func packets(_ reason: Reason, egress: Bool = false) throws -> UInt64 {
-        let key = StructureBytes().u32(reason.rawValue + (egress ? 32 : 0)).bytes
-        return try map("reasons").entries(after: nil, limit: 64).filter { $0.key == key }.flatMap(\.values).reduce(0) {
+        try packets(in: "reasons", at: StructureBytes().u32(reason.rawValue + (egress ? 32 : 0)).bytes)
+    }
+
+    /// What all CPUs counted under a key.
+    private func packets(in table: String, at key: [UInt8]) throws -> UInt64 {
+        let entries = try map(table).entries(after: nil, limit: FirewallType.mostCounters)
+        return entries.filter { $0.key == key }.flatMap(\.values).reduce(0) {
             var reader = StructureReader($1)
             return $0 + reader.u64()
         }

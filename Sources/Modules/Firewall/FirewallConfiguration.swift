@@ -5,7 +5,7 @@ import TypedValue
 
 /// The configuration of a firewall.
 struct FirewallConfiguration: Sendable {
-    var rules: [Rule]
+    var rules: [Shared<Rule>]
     /// The rules that may differ from those of the configuration that this one was read after; nil: all may.
     private(set) var changedRules: Range<Int>?
     /// The rules of that configuration in whose place they are.
@@ -69,8 +69,8 @@ struct FirewallConfiguration: Sendable {
             rules = []
         }
         try readRules(Self.byName(sets.elements, config), config)
-        for index in rules.indices where !rules[index].states.isEmpty { asksForStates = true }
-        if dropsInvalid, asksForStates, let index = rules.firstIndex(where: { $0.states == [.invalid] }) {
+        for index in rules.indices where !rules[index].value.states.isEmpty { asksForStates = true }
+        if dropsInvalid, asksForStates, let index = rules.firstIndex(where: { $0.value.states == [.invalid] }) {
             throw config.error(
                 "rules/\(index)/state", "invalid packets are dropped before any rule: set drop_invalid to false")
         }
@@ -120,10 +120,10 @@ struct FirewallConfiguration: Sendable {
     }
 
     private static func byName(
-        _ sets: [AddressSet], _ config: ConfigReader
+        _ sets: [Shared<AddressSet>], _ config: ConfigReader
     ) throws(ConfigError) -> [String: [AddressRange]] {
         var byName: [String: [AddressRange]] = [:]
-        for (index, set) in sets.enumerated() {
+        for (index, set) in sets.map(\.value).enumerated() {
             guard byName.updateValue(set.prefixes.map(AddressRange.init), forKey: set.name) == nil else {
                 throw config.error("sets/\(index)/name", "there is a set \(set.name) already: name it otherwise")
             }
@@ -137,14 +137,14 @@ struct FirewallConfiguration: Sendable {
         guard count <= Self.mostRules else {
             throw config.error("rules", "there are \(count) rules, and \(Self.mostRules) can be: use sets of prefixes")
         }
-        for index in replacedRules ?? 0..<0 { ids[rules[index].id, default: 0] -= 1 }
-        var changed: [Rule] = []
+        for index in replacedRules ?? 0..<0 { ids[rules[index].value.id, default: 0] -= 1 }
+        var changed: [Shared<Rule>] = []
         for index in changedRules ?? 0..<count {
-            let rule = try texts.elements[index].rule(sets, at: "rules/\(index)", config)
+            let rule = try texts.elements[index].value.rule(sets, at: "rules/\(index)", config)
             ids[rule.id, default: 0] += 1
-            changed.append(rule)
+            changed.append(Shared(rule))
         }
-        for index in replacedRules ?? 0..<0 where ids[rules[index].id] == 0 { ids[rules[index].id] = nil }
+        for index in replacedRules ?? 0..<0 where ids[rules[index].value.id] == 0 { ids[rules[index].value.id] = nil }
         rules.replaceSubrange(replacedRules ?? 0..<0, with: changed)
         try checkIDs(config)
     }
@@ -153,9 +153,10 @@ struct FirewallConfiguration: Sendable {
     /// can match.
     private func checkIDs(_ config: ConfigReader) throws(ConfigError) {
         guard ids.count < rules.count else { return }
-        for index in rules.indices where !texts.elements[index].rule.id.isEmpty && ids[rules[index].id] != 1 {
-            let id = rules[index].id
-            let places = rules.indices.filter { rules[$0].id == id }
+        for index in rules.indices where !texts.elements[index].value.rule.id.isEmpty && ids[rules[index].value.id] != 1
+        {
+            let id = rules[index].value.id
+            let places = rules.indices.filter { rules[$0].value.id == id }
             throw config.error(
                 "rules/\(places[1])/id",
                 "rule \(places[0]) has the id \(id) already: give it another one")

@@ -18,7 +18,7 @@ extension FirewallType {
         let counters = Dictionary(
             try await module.entries(of: "rule_counters", limit: Self.mostCounters).map { ($0.key, $0.value) },
             uniquingKeysWith: { first, _ in first })
-        let rules = configuration.rules.prefix(limit).map { shown($0, counters) }
+        let rules = configuration.rules.prefix(limit).map { shown($0.value, counters) }
         var state: [String: TypedValue] = [
             "rules": .array(rules), "counts": .array(try await counts(of: module)),
             "connections": .array(try await connections(of: module, limit: limit)),
@@ -33,12 +33,21 @@ extension FirewallType {
     }
 
     private func shown(_ rule: Rule, _ counters: [[UInt8]: [UInt8]]) -> TypedValue {
-        var counted = StructureReader(counters[StructureBytes().u64(rule.key).bytes] ?? [])
+        let counted = sum(counters[StructureBytes().u64(rule.key).bytes] ?? [])
         return [
             "id": .string(rule.id), "action": .string(rule.action.rawValue),
             "direction": .string(rule.directions.count == 2 ? "both" : rule.directions.first?.rawValue ?? ""),
-            "packets": TypedValue(counted.u64()), "bytes": TypedValue(counted.u64()),
+            "packets": TypedValue(counted.packets), "bytes": TypedValue(counted.bytes),
         ]
+    }
+
+    /// What all CPUs counted: a `struct firewall_amount` of each.
+    private func sum(_ values: [UInt8]) -> (packets: UInt64, bytes: UInt64) {
+        var reader = StructureReader(values)
+        return (0..<values.count / 16).reduce(into: (0, 0)) { sum, _ in
+            sum.packets &+= reader.u64()
+            sum.bytes &+= reader.u64()
+        }
     }
 
     /// What became of packets, where there were any.
@@ -47,14 +56,7 @@ extension FirewallType {
         for entry in try await module.entries(of: "reasons", limit: 2 * Self.reasonCapacity) {
             var key = StructureReader(entry.key)
             let index = Int(key.u32())
-            var packets: UInt64 = 0
-            var bytes: UInt64 = 0
-            // One value for each CPU.
-            var value = StructureReader(entry.value)
-            for _ in 0..<entry.value.count / 16 {
-                packets &+= value.u64()
-                bytes &+= value.u64()
-            }
+            let (packets, bytes) = sum(entry.value)
             guard packets > 0, Self.reasons.indices.contains(index % Self.reasonCapacity) else { continue }
             counts.append([
                 "direction": .string(index < Self.reasonCapacity ? "ingress" : "egress"),

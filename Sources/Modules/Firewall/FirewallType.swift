@@ -81,14 +81,16 @@ public struct FirewallType: ModuleType {
         guard !gone.isEmpty else { return }
         gone.subtract(counterKeys(configuration.rules[...]))
         for key in gone {
-            try await module.remove(key, from: "rule_counters")
+            for table in ["rule_counters", "rule_limits"] {
+                try await module.remove(key, from: table)
+            }
         }
     }
 
     /// What the table of counters has room for.
     static let mostCounters = 4 * FirewallConfiguration.mostRules
 
-    private static func counterKeys(_ rules: ArraySlice<Rule>) -> Set<[UInt8]> {
-        Set(rules.map { StructureBytes().u64($0.key).bytes })
+    private static func counterKeys(_ rules: ArraySlice<Shared<Rule>>) -> Set<[UInt8]> {
+        Set(rules.map { StructureBytes().u64($0.value.key).bytes })
     }
 }

@@ -79,7 +79,7 @@ private struct KnownRules {
             return
         }
         self.previous = previous
-        changed = range.map { (previous.configuration.rules[$0], configuration.rules[$0]) }
+        changed = range.map { (previous.configuration.rules[$0].value, configuration.rules[$0].value) }
     }
 
     /// A section of the set before, unless rules differ in what it depends on; else a new one.
@@ -163,7 +163,7 @@ struct OpenSection: Sendable {
 
 /// Makes sections of rules.
 struct RuleCompiler {
-    let rules: [Rule]
+    let rules: [Shared<Rule>]
 
     /// The fields of `enum firewall_field`.
     private enum Field: Int, CaseIterable {
@@ -188,8 +188,8 @@ struct RuleCompiler {
         var named: [UInt8: RankPart] = [:]
         // By index, here and below: a loop over the rules would copy each of them.
         for rank in rules.indices
-        where rules[rank].directions.contains(direction) && rules[rank].families.contains(family) {
-            guard let protocols = rules[rank].protocols else {
+        where rules[rank].value.directions.contains(direction) && rules[rank].value.families.contains(family) {
+            guard let protocols = rules[rank].value.protocols else {
                 any.append(rank)
                 continue
             }
@@ -249,7 +249,7 @@ struct RuleCompiler {
         var known = Dictionary<Values, Int>(minimumCapacity: rules.count)
         var groups: (values: [Values], rules: [RankPart]) = ([], [])
         for rank in rules.indices {
-            guard let value = values(rules[rank]) else { continue }
+            guard let value = values(rules[rank].value) else { continue }
             let place = known[value] ?? groups.values.count
             if place == groups.values.count {
                 known[value] = place
@@ -276,7 +276,7 @@ struct RuleCompiler {
         var words = [UInt64](repeating: 0, count: 8 * max(64, (rules.count + 4095) / 4096 * 64))
         var summary = [[UInt64]](repeating: [UInt64](repeating: 0, count: RankSet.summaryWords), count: fields)
         for rank in rules.indices {
-            let (open, block) = (Self.open(rules[rank]), rank / 64)
+            let (open, block) = (Self.open(rules[rank].value), rank / 64)
             for field in 0..<fields where open >> UInt8(field) & 1 == 1 {
                 words[8 * block + field] |= UInt64(1) << UInt64(rank % 64)
                 summary[field][block / 64] |= UInt64(1) << UInt64(block % 64)
@@ -294,7 +294,7 @@ struct RuleCompiler {
         for start in stride(from: 0, to: max(rules.count, 1), by: 64) {
             var words: [UInt64] = []
             words.reserveCapacity(PageStore.words)
-            for rank in start..<min(start + 64, rules.count) { words += rules[rank].words }
+            for rank in start..<min(start + 64, rules.count) { words += rules[rank].value.words }
             _ = pages.append(words)
         }
         return RuleSection(pages)

@@ -170,7 +170,11 @@ static __always_inline int firewall_ask(void *pkt, struct metadata *md, struct f
 static __always_inline struct firewall_decision *firewall_decision(struct metadata *md,
 								   struct hover_connection *connection, bool is_reply)
 {
-	return &connection->data.accepted[(md->in_ifc == 2) * 2 + is_reply];
+	__u64 index = (md->in_ifc == 2) * 2 + is_reply;
+
+	// Clang knows its bounds, and the verifier of Linux 6.1 does not where a part of it was on the stack.
+	asm volatile("" : "+r"(index));
+	return &connection->data.accepted[index & 3];
 }
 
 // Whether this was accepted before by the rules that are in force. Another CPU may be writing: the version comes last.
@@ -189,7 +193,7 @@ static __always_inline bool firewall_was_accepted(struct metadata *md, const str
 		return true;
 	}
 	firewall_note(md, FIREWALL_RULE_ACCEPTED);
-	firewall_count(bpf_map_lookup_elem(&rule_counters, &rule), md->pktlen);
+	firewall_count(rule, md->pktlen);
 	return true;
 }
 
@@ -218,8 +222,9 @@ static __always_inline struct hover_connection *firewall_connection(const struct
 		       : NULL;
 }
 
-// Lets a packet pass that the rules accept; a new one begins a connection.
-static __always_inline int firewall_accept(void *pkt, struct metadata *md, struct firewall_scratch *here)
+// Lets a packet pass that the rules accept; a new one begins a connection. Not inline: its stack and that of the search
+// would be more than 512 bytes together, which before Linux 6.13 is all there is for a program.
+static __noinline int firewall_accept(void *pkt, struct metadata *md, struct firewall_scratch *here)
 {
 	struct hover_tracked tracked = { .connection = firewall_connection(here) };
 

@@ -7,6 +7,7 @@
 #include <hover/conntrack.h>
 #include <hover/log.h>
 
+#include "reasons.h"
 #include "rules.h"
 
 // The set in force: its version, and flags in the bits of a page number. One word, so that it changes at once.
@@ -26,20 +27,23 @@ struct {
 	__type(value, struct firewall_page);
 } pages SEC(".maps") __attribute__((btf_decl_tag("hover:configured"))) __attribute__((btf_decl_tag("hover:internal")));
 
-struct rule_counters {
-	__u64 packets;
-	__u64 bytes;
-	struct hover_bucket limit;
-};
-
 // By the rule's id, so that they are kept while rules around it change.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 4 * FIREWALL_RULES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct firewall_amount);
+} rule_counters SEC(".maps");
+
+// The same of rules with a rate: all CPUs take from one.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4 * FIREWALL_RULES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
-	__type(value, struct rule_counters);
-} rule_counters SEC(".maps");
+	__type(value, struct hover_bucket);
+} rule_limits SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
 
 // A packet as rules see it.
 struct firewall_packet {
@@ -260,14 +264,18 @@ static __always_inline bool firewall_rule_is_for(const struct firewall_rule *rul
 	       !(rule->flags & FIREWALL_IS_FRAGMENT) == !packet->is_fragment;
 }
 
-static __always_inline struct rule_counters *firewall_counters(__u64 rule)
+static __always_inline void firewall_count(__u64 rule, __u32 length)
 {
-	struct rule_counters *counters = bpf_map_lookup_elem(&rule_counters, &rule), none = {};
+	struct firewall_amount *counted = bpf_map_lookup_elem(&rule_counters, &rule), none = {};
 
-	if (counters)
-		return counters;
-	bpf_map_update_elem(&rule_counters, &rule, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&rule_counters, &rule);
+	if (!counted) {
+		bpf_map_update_elem(&rule_counters, &rule, &none, BPF_NOEXIST);
+		counted = bpf_map_lookup_elem(&rule_counters, &rule);
+		if (!counted)
+			return;
+	}
+	counted->packets++;
+	counted->bytes += length;
 }
 
 // Not static, as above.
@@ -276,12 +284,14 @@ __noinline int firewall_is_within(struct hover_bucket *limit, __u32 rate, __u32 
 	return limit && hover_bucket_take(limit, rate, burst, 1, bpf_ktime_get_ns());
 }
 
-static __always_inline void firewall_count(struct rule_counters *counters, __u32 length)
+static __always_inline struct hover_bucket *firewall_limit(__u64 rule)
 {
-	if (!counters)
-		return;
-	__sync_fetch_and_add(&counters->packets, 1);
-	__sync_fetch_and_add(&counters->bytes, length);
+	struct hover_bucket *limit = bpf_map_lookup_elem(&rule_limits, &rule), none = {};
+
+	if (limit)
+		return limit;
+	bpf_map_update_elem(&rule_limits, &rule, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&rule_limits, &rule);
 }
 
 // Looks at one rule that all fields lead to. Returns whether it decides.
@@ -289,17 +299,14 @@ static __always_inline bool firewall_take(struct firewall_search *search, const 
 {
 	struct firewall_packet *packet = search->packet;
 	struct firewall_match *match = search->match;
-	struct rule_counters *counters;
 
 	if (rule->flags & FIREWALL_PER_PACKET)
 		match->is_cacheable = false;
 	if (!firewall_rule_is_for(rule, packet))
 		return false;
-	counters = firewall_counters(rule->id);
-	if (rule->flags & FIREWALL_HAS_LIMIT &&
-	    (!counters || !firewall_is_within(&counters->limit, rule->rate, rule->burst)))
+	if (rule->flags & FIREWALL_HAS_LIMIT && !firewall_is_within(firewall_limit(rule->id), rule->rate, rule->burst))
 		return false;
-	firewall_count(counters, packet->length);
+	firewall_count(rule->id, packet->length);
 	if (rule->flags & FIREWALL_LOGS && match->log_count < FIREWALL_MOST_LOGS)
 		match->logs[match->log_count++ & (FIREWALL_MOST_LOGS - 1)] = rank;
 	if (rule->action == FIREWALL_COUNT)
@@ -382,6 +389,8 @@ static __always_inline bool firewall_lead_all(struct firewall_search *search, co
 	__u32 kind = packet->is_egress << 9 | (packet->ip == 6) << 8 | packet->protocol;
 	const struct firewall_page *kinds = firewall_page(header->kinds, header->kinds_page);
 
+	// Masked as a whole: the verifier of Linux 6.1 does not see the bounds of parts that clang masks one by one.
+	asm volatile("" : "+r"(kind));
 	if (!kinds ||
 	    !firewall_lead(search, FIREWALL_KIND, header->kinds, kinds->numbers[kind & (2 * FIREWALL_WORDS - 1)]))
 		return false;
