@@ -130,7 +130,7 @@ let package = Package(
         // Tests and benches.
         .target(
             name: "TestSupport",
-            dependencies: ["BPF", "HoverAPI", .product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: ["BPF", "HoverAPI", "TypedValue", .product(name: "Subprocess", package: "swift-subprocess")],
             path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(
             name: "HoverBench",

@@ -162,25 +162,3 @@ func smallPacket(
     let udp: [UInt8] = [0x10, 0, 0, 9, 0, 26, 0, 0] + [UInt8](repeating: 0, count: 18)
     return destination.mac.bytes + source.mac.bytes + [8, 0] + ip + udp
 }
-
-extension TestHost {
-    /// The Ethernet address of `eth0`.
-    func ethernetAddress() async throws -> MACAddress {
-        try readEthernetAddress(try await shell("ip", "-n", namespace, "-o", "link", "show", "dev", "eth0"))
-    }
-}
-
-extension Network {
-    /// The Ethernet address of an interface in `hoverd`'s namespace.
-    func ethernetAddress(of interface: String) async throws -> MACAddress {
-        try readEthernetAddress(try await ip("-o", "link", "show", "dev", interface))
-    }
-}
-
-/// What `ip -o link show` says.
-private func readEthernetAddress(_ shown: String) throws -> MACAddress {
-    let words = shown.split(separator: " ").map(String.init)
-    guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count, let address = MACAddress(words[at + 1])
-    else { throw CommandFailure(command: ["ip", "link", "show"], status: "no address", output: shown) }
-    return address
-}

@@ -80,8 +80,7 @@ private let traffic = ["10.0.0.9", "fd00::9"].flatMap { address in
             try await shell("ip", "-n", host.namespace, "route", "add", "default", "via", "fd0\(number)::fe")
         }
         // The address by which the client knows the server is in its own network.
-        let link = try await network.ip("-o", "link", "show", "dev", "client").split(separator: " ").map(String.init)
-        let address = link[try #require(link.firstIndex(of: "link/ether")) + 1]
+        let address = "\(try await network.ethernetAddress(of: "client"))"
         for shown in ["10.0.0.9", "fd00::9"] {
             try await shell(
                 "ip", "-n", client.namespace, "neighbor", "add", shown, "lladdr", address, "dev", "eth0")

@@ -19,8 +19,7 @@ import TypedValue
 
         init(_ host: TestHost) async throws {
             socket = try await FrameSocket.open(on: host)
-            let text = try await host.run("cat", "/sys/class/net/eth0/address")
-            mac = try #require(MACAddress(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+            mac = try await host.ethernetAddress()
             client = DHCPClient(.init(mac: mac, hostname: "gateway"), random: SystemRandomNumberGenerator())
         }
 

@@ -26,9 +26,7 @@ import TypedValue
     }
 
     private func mac(_ host: TestHost) async throws -> TypedValue {
-        let shown = try await host.run("ip", "-o", "link", "show", "dev", "eth0").split(separator: " ").map(String.init)
-        let mark = try #require(shown.firstIndex(of: "link/ether"))
-        return .string(try #require(shown.dropFirst(mark + 1).first))
+        .string("\(try await host.ethernetAddress())")
     }
 
     /// Where a station is, by the forwarding database; nil when it is not in it.

@@ -2,6 +2,7 @@
 
 import BPF
 import Foundation
+import TypedValue
 
 /// A private network: a namespace for `hoverd`, and hosts in namespaces of their own, each at the end of a veth.
 public struct Network: Sendable {
@@ -143,13 +144,14 @@ public struct TestHost: Sendable {
 
     /// Notes the link-layer address behind another host's address, so that no question for it is sent.
     public func learn(_ other: TestHost, as address: String) async throws {
-        let shown = try await shell("ip", "-n", other.namespace, "-o", "link", "show", "dev", "eth0")
-        let words = shown.split(separator: " ").map(String.init)
-        guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count else {
-            throw CommandFailure(command: ["ip", "link", "show"], status: "no address", output: shown)
-        }
         try await shell(
-            "ip", "-n", namespace, "neighbor", "replace", address, "lladdr", words[at + 1], "dev", "eth0")
+            "ip", "-n", namespace, "neighbor", "replace", address, "lladdr", "\(try await other.ethernetAddress())",
+            "dev", "eth0")
+    }
+
+    /// The Ethernet address of `eth0`.
+    public func ethernetAddress() async throws -> MACAddress {
+        try readEthernetAddress(try await shell("ip", "-n", namespace, "-o", "link", "show", "dev", "eth0"))
     }
 
     /// Whether an address answers a ping.
@@ -161,4 +163,19 @@ public struct TestHost: Sendable {
             seconds, address,
         ]).succeeded
     }
+}
+
+extension Network {
+    /// The Ethernet address of an interface in `hoverd`'s namespace.
+    public func ethernetAddress(of interface: String) async throws -> MACAddress {
+        try readEthernetAddress(try await ip("-o", "link", "show", "dev", interface))
+    }
+}
+
+/// What `ip -o link show` says.
+private func readEthernetAddress(_ shown: String) throws -> MACAddress {
+    let words = shown.split(separator: " ").map(String.init)
+    guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count, let address = MACAddress(words[at + 1])
+    else { throw CommandFailure(command: ["ip", "link", "show"], status: "no address", output: shown) }
+    return address
 }
