@@ -21,6 +21,29 @@ extension Contest.Side {
             end: { attached.links = [] })
     }
 
+    /// The same between a client and a server of two networks, which take each other for neighbours as long as it is their
+    /// turn: no work is done on their packets.
+    static func bare(
+        _ network: Network, from client: (host: TestHost, address: String), to server: (host: TestHost, address: String)
+    ) -> Contest.Side {
+        let redirects = bare(network, client.host.interface, server.host.interface)
+        let ways = [(client.host, server), (server.host, client)]
+        return Contest.Side(
+            begin: {
+                for (host, other) in ways {
+                    try await host.run("ip", "route", "add", other.address + "/32", "dev", "eth0")
+                    try await host.learn(other.host, as: other.address)
+                }
+                try await redirects.begin()
+            },
+            end: {
+                try await redirects.end()
+                for (host, other) in ways {
+                    try await host.run("ip", "route", "delete", other.address + "/32", "dev", "eth0")
+                }
+            })
+    }
+
     /// The links of one turn, which end when they are let go.
     private final class Attached {
         var links: [BPFLink] = []

@@ -38,6 +38,7 @@ struct GatewayBench: AsyncParsableCommand {
                         try await warmUp(home, "203.0.113.1")
                     },
                     end: { try await network.ip("link", "set", home.interface, "nomaster") }),
+                bare: .bare(network, from: (home, "192.168.1.10"), to: (outside, "203.0.113.1")),
                 rounds: options.rounds, seconds: options.seconds)
             try await contest.measure(
                 "", in: &report, bars: .init(offloads: 1.2, noOffloads: 1.5, smallPackets: 1.5))

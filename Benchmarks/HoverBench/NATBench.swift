@@ -31,7 +31,8 @@ struct NATBench: AsyncParsableCommand {
                 network: network, client: inside, server: outside, serverAddress: "192.0.2.2", frame: frame,
                 ours: .linked(
                     daemon.client, [("inside", "router", 1), ("outside", "nat", 2)], warmingUp: inside, "192.0.2.2"),
-                peer: .init(begin: { try await warmUp(inside, "192.0.2.2") }, end: {}), rounds: options.rounds,
+                peer: .init(begin: { try await warmUp(inside, "192.0.2.2") }, end: {}),
+                bare: .bare(network, from: (inside, "10.0.0.2"), to: (outside, "192.0.2.2")), rounds: options.rounds,
                 seconds: options.seconds)
             try await contest.measure(
                 "", in: &report, bars: .init(offloads: 1.2, noOffloads: 1.5, smallPackets: 1.5))
@@ -82,7 +83,9 @@ struct NATBench: AsyncParsableCommand {
     private func measureNewFlows(_ contest: Contest, in report: inout Report) async throws {
         try await contest.dropSmallPackets {
             let client = Counter()
-            let figures = try await contest.alternate {
+            var both = contest
+            both.bare = nil
+            let figures = try await both.alternate {
                 var contest = contest
                 contest.frame = smallPacket(
                     from: (

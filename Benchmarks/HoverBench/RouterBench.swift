@@ -40,7 +40,8 @@ struct RouterBench: AsyncParsableCommand {
                     to: (try await network.ethernetAddress(of: "left"), .init(ipv4: 0x0a00_0202))),
                 ours: .linked(
                     daemon.client, [("left", "router", 1), ("right", "router", 2)], warmingUp: left, "10.0.2.2"),
-                peer: .init(begin: { try await warmUp(left, "10.0.2.2") }, end: {}), rounds: options.rounds,
+                peer: .init(begin: { try await warmUp(left, "10.0.2.2") }, end: {}),
+                bare: .bare(network, from: (left, "10.0.1.2"), to: (right, "10.0.2.2")), rounds: options.rounds,
                 seconds: options.seconds)
             try await contest.measure(
                 "", in: &report, bars: .init(offloads: 1.1, noOffloads: 1.3, smallPackets: 1.3))

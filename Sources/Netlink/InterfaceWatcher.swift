@@ -2,24 +2,13 @@
 
 import CNetlink
 import Glibc
-import Synchronization
 
 /// Follows the interfaces of one network namespace on a thread of its own.
 public final class InterfaceWatcher: Sendable {
-    private struct Running {
-        let thread: pthread_t
-        /// An eventfd; what is written to it stops the thread.
-        let wakeup: Int32
-    }
+    private let thread: WatchThread
 
-    private let running: Mutex<Running?>
-
-    private init(_ running: Running) {
-        self.running = Mutex(running)
-    }
-
-    deinit {
-        stop()
+    private init(_ thread: WatchThread) {
+        self.thread = thread
     }
 
     /// Starts to follow the interfaces of the calling thread's network namespace.
@@ -41,36 +30,16 @@ public final class InterfaceWatcher: Sendable {
         // Before the list is read, so that nothing can happen between the two.
         try notices.subscribeToLinks(bufferSize: bufferSize)
         let initial = try Interfaces.list(on: requests)
-        let wakeup = eventfd(0, Int32(EFD_CLOEXEC))
-        guard wakeup >= 0 else { throw NetlinkError("make", "an eventfd", errno: errno) }
         let (events, continuation) = AsyncStream.makeStream(of: [InterfaceEvent].self)
         let loop = WatchLoop(
-            requests: requests, notices: notices, wakeup: wakeup, known: KnownInterfaces(initial), events: continuation)
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(loop)
-        let result = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<WatchLoop>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument.toOpaque())
-        guard result == 0 else {
-            argument.release()
-            close(wakeup)
-            throw NetlinkError("start", "the thread that follows interfaces", errno: result)
-        }
-        return (InterfaceWatcher(Running(thread: thread, wakeup: wakeup)), initial, events)
+            requests: requests, notices: notices, known: KnownInterfaces(initial), events: continuation)
+        let thread = try WatchThread("the thread that follows interfaces") { loop.run(until: $0) }
+        return (InterfaceWatcher(thread), initial, events)
     }
 
     /// Ends the stream of events. On return the thread and its sockets are gone. Any number of calls is fine.
     public func stop() {
-        running.withLock { running in
-            guard let stopped = running.take() else { return }
-            eventfd_write(stopped.wakeup, 1)
-            pthread_join(stopped.thread, nil)
-            close(stopped.wakeup)
-        }
+        thread.stop()
     }
 }
 
@@ -78,25 +47,23 @@ public final class InterfaceWatcher: Sendable {
 private final class WatchLoop {
     private let requests: NetlinkSocket
     private let notices: NetlinkSocket
-    private let wakeup: Int32
     private var known: KnownInterfaces
     private let events: AsyncStream<[InterfaceEvent]>.Continuation
     /// Whether messages got lost since `known` was true.
     private var isStale = false
 
     init(
-        requests: NetlinkSocket, notices: NetlinkSocket, wakeup: Int32, known: KnownInterfaces,
+        requests: NetlinkSocket, notices: NetlinkSocket, known: KnownInterfaces,
         events: AsyncStream<[InterfaceEvent]>.Continuation
     ) {
         self.requests = requests
         self.notices = notices
-        self.wakeup = wakeup
         self.known = known
         self.events = events
     }
 
-    func run() {
-        while waitForNotices() {
+    func run(until wakeup: Int32) {
+        while waitForNotices(until: wakeup) {
             let news = takeNotices() + takeList()
             if !news.isEmpty {
                 events.yield(news)
@@ -106,7 +73,7 @@ private final class WatchLoop {
     }
 
     /// False when the watcher was stopped.
-    private func waitForNotices() -> Bool {
+    private func waitForNotices(until wakeup: Int32) -> Bool {
         var descriptors = [
             pollfd(fd: notices.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),

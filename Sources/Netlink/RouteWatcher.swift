@@ -2,7 +2,6 @@
 
 import CNetlink
 import Glibc
-import Synchronization
 
 /// Follows a routing table of one network namespace on a thread of its own.
 ///
@@ -10,20 +9,10 @@ import Synchronization
 /// family and version. So each message only says that something has changed: then the table is read as a whole, at most
 /// for a fifth of the time.
 public final class RouteWatcher: Sendable {
-    private struct Running {
-        let thread: pthread_t
-        /// An eventfd; what is written to it stops the thread.
-        let wakeup: Int32
-    }
+    private let thread: WatchThread
 
-    private let running: Mutex<Running?>
-
-    private init(_ running: Running) {
-        self.running = Mutex(running)
-    }
-
-    deinit {
-        stop()
+    private init(_ thread: WatchThread) {
+        self.thread = thread
     }
 
     /// Starts to follow a table of the calling thread's network namespace.
@@ -35,36 +24,16 @@ public final class RouteWatcher: Sendable {
     ) throws(NetlinkError) -> (watcher: RouteWatcher, routes: AsyncStream<[KernelRoute]>) {
         // RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE and RTNLGRP_NEXTHOP.
         let notices = try RouteSocket(groups: [7, 11, 32])
-        let wakeup = eventfd(0, Int32(EFD_CLOEXEC))
-        guard wakeup >= 0 else { throw NetlinkError("make", "an eventfd", errno: errno) }
         let (routes, continuation) = AsyncStream.makeStream(
             of: [KernelRoute].self, bufferingPolicy: .bufferingNewest(1))
-        let loop = RouteLoop(table: table, notices: notices, wakeup: wakeup, routes: continuation)
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(loop)
-        let result = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<RouteLoop>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument.toOpaque())
-        guard result == 0 else {
-            argument.release()
-            close(wakeup)
-            throw NetlinkError("start", "the thread that follows routes", errno: result)
-        }
-        return (RouteWatcher(Running(thread: thread, wakeup: wakeup)), routes)
+        let loop = RouteLoop(table: table, notices: notices, routes: continuation)
+        let thread = try WatchThread("the thread that follows routes") { loop.run(until: $0) }
+        return (RouteWatcher(thread), routes)
     }
 
     /// Ends the stream. On return the thread and its sockets are gone. Any number of calls is fine.
     public func stop() {
-        running.withLock { running in
-            guard let stopped = running.take() else { return }
-            eventfd_write(stopped.wakeup, 1)
-            pthread_join(stopped.thread, nil)
-            close(stopped.wakeup)
-        }
+        thread.stop()
     }
 }
 
@@ -72,22 +41,20 @@ public final class RouteWatcher: Sendable {
 private final class RouteLoop {
     private let table: UInt32
     private let notices: RouteSocket
-    private let wakeup: Int32
     private let routes: AsyncStream<[KernelRoute]>.Continuation
     private var known: [KernelRoute]?
 
-    init(table: UInt32, notices: RouteSocket, wakeup: Int32, routes: AsyncStream<[KernelRoute]>.Continuation) {
+    init(table: UInt32, notices: RouteSocket, routes: AsyncStream<[KernelRoute]>.Continuation) {
         self.table = table
         self.notices = notices
-        self.wakeup = wakeup
         self.routes = routes
     }
 
-    func run() {
+    func run(until wakeup: Int32) {
         var isStale = true
         // Milliseconds.
         var pause: Int32 = 0
-        while wait(forNotices: !isStale, atMost: isStale ? pause : -1) {
+        while wait(until: wakeup, forNotices: !isStale, atMost: isStale ? pause : -1) {
             notices.drop()
             if !isStale {
                 // More will follow: what comes together is read together.
@@ -109,7 +76,7 @@ private final class RouteLoop {
     }
 
     /// False when the watcher was stopped.
-    private func wait(forNotices: Bool, atMost time: Int32) -> Bool {
+    private func wait(until wakeup: Int32, forNotices: Bool, atMost time: Int32) -> Bool {
         var descriptors = [
             pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),
             pollfd(fd: notices.descriptor, events: Int16(POLLIN), revents: 0),
