@@ -31,7 +31,8 @@ public struct RESTServer: Sendable {
         Application(
             responder: responder,
             // Longer than clients keep idle connections, so that it is seldom the server who ends one under a request.
-            server: .http1(configuration: .init(idleTimeout: .minutes(5))),
+            server: .http1(
+                configuration: .init(additionalChannelHandlers: [ContinueHandler()], idleTimeout: .minutes(5))),
             configuration: ApplicationConfiguration(address: address),
             onServerRunning: { channel in
                 guard let path = channel.localAddress?.pathname, chmod(path, 0o600) != 0 else { return }

@@ -114,6 +114,15 @@ import Testing
         }
     }
 
+    @Test func whoAsksIsToldToGoOnWithTheBody() async throws {
+        try await withServer { path in
+            var request = String(decoding: post("/v1/modules", size: 3, close: true), as: UTF8.self)
+            request.replace("Host: hover", with: "Host: hover\r\nExpect: 100-continue")
+            let answer = try await exchange(path, Data(request.utf8))
+            #expect(answer.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "\(answer)")
+        }
+    }
+
     @Test func aUnixSocketTakesAnyName() async throws {
         try await withServer { path in
             let request = "GET /v1/version HTTP/1.1\r\nHost: %2Frun%2Fhover.sock\r\nOrigin: http://evil.example\r\n"
