@@ -65,7 +65,8 @@ struct Contest {
         var bare: [Double] = []
     }
 
-    private func add(_ name: String, _ figures: Figures, unit: String, bar: Double, to report: inout Report) {
+    /// Adds what the sides reached in the middle, and what the way costs without any work where that was measured.
+    func add(_ name: String, _ figures: Figures, unit: String, bar: Double, to report: inout Report) {
         report.add(
             name, ours: median(figures.ours), peer: median(figures.peer), unit: unit, better: .higher,
             bar: .ratio(bar))

@@ -47,7 +47,7 @@ struct FirewallBench: AsyncParsableCommand {
             try await field.addFirewall("with-\(count)", rules.config)
             let ours = field.hover("with-\(count)")
             try await field.measure(
-                "\(count) rules, nft list: ", ours: ours, peer: field.kernel(rules.list), bar: bar,
+                "\(count) rules, nft list: ", ours: ours, peer: field.kernel(rules.list), bare: field.bare, bar: bar,
                 // A list takes its time with each packet.
                 packets: 100_000_000 / count, rounds, seconds, in: &report)
             try await field.measure(
@@ -193,35 +193,34 @@ private struct FirewallField {
             end: { try await network.load("flush ruleset") })
     }
 
+    /// Neither router nor rules.
+    var bare: Contest.Side { .bare(network, from: (left, "10.0.1.2"), to: (right, serverAddress)) }
+
     /// As `Contest.measure`, with a number of small packets that the slower one can manage.
     func measure(
-        _ name: String, ours: Contest.Side, peer: Contest.Side, bar: Double, packets: Int, _ rounds: Int,
-        _ seconds: Int, in report: inout Report
+        _ name: String, ours: Contest.Side, peer: Contest.Side, bare: Contest.Side? = nil, bar: Double, packets: Int,
+        _ rounds: Int, _ seconds: Int, in report: inout Report
     ) async throws {
         let frame = smallPacket(
             from: (try await left.ethernetAddress(), .init(ipv4: 0x0a00_0102)),
             to: (try await network.ethernetAddress(of: "left"), .init(ipv4: 0x0a00_0202)))
         let contest = Contest(
             network: network, client: left, server: right, serverAddress: serverAddress, frame: frame, ours: ours,
-            peer: peer, rounds: rounds, seconds: seconds)
+            peer: peer, bare: bare, rounds: rounds, seconds: seconds)
         try await right.servingIperf {
             for offloads in ["on", "off"] {
                 try await network.setOffloads(offloads, of: [left, right])
                 let figures = try await contest.alternate {
                     try await left.throughput(to: serverAddress, seconds: seconds)
                 }
-                report.add(
-                    "\(name)TCP, offloads \(offloads)", ours: median(figures.ours), peer: median(figures.peer),
-                    unit: "Gbit/s", better: .higher, bar: .ratio(bar))
+                contest.add("\(name)TCP, offloads \(offloads)", figures, unit: "Gbit/s", bar: bar, to: &report)
             }
         }
         try await network.setOffloads("on", of: [left, right])
         try await contest.dropSmallPackets {
             let program = try contest.deliver(flows: 1, hosts: 1)
             let figures = try await contest.alternate { try await contest.packetRate(program, packets: packets) }
-            report.add(
-                "\(name)64-byte UDP", ours: median(figures.ours), peer: median(figures.peer), unit: "Mpps",
-                better: .higher, bar: .ratio(bar))
+            contest.add("\(name)64-byte UDP", figures, unit: "Mpps", bar: bar, to: &report)
         }
     }
 }

@@ -97,6 +97,10 @@ struct CraftedPacketTests {
                 config:
                   default: {ingress: drop}
                   connections: 1024
+                  # Longer than the packets take on any machine.
+                  udp_timeout: 3600
+                  icmp_timeout: 3600
+                  icmpv6_timeout: 3600
                   rules:
                     - {id: ntp, action: reject, direction: egress, protocol: udp, destination_ports: 123}
                     - {id: mail, action: reject, direction: ingress, protocol: tcp, destination_ports: 25}
