@@ -80,7 +80,7 @@ struct FirewallRig {
     func packets(ofRule id: String) throws -> UInt64 {
         var hash = StableHash()
         hash.add(id)
-        return try packets(in: "rule_counters", at: StructureBytes().u64(max(hash.value, 1)).bytes)
+        return try packets(in: "rule_counts", at: StructureBytes().u64(max(hash.value, 1)).bytes)
     }
 
     /// Packets that something became of.

@@ -209,7 +209,7 @@ import TypedValue
             // Rules that are no more have no counters.
             try await daemon.apply(Self.manifest("rules: [{id: other, action: accept}]"))
             try await wait(for: "the counters to go") {
-                try await daemon.client.allEntries(of: "rule_counters", in: "fw").count <= 1
+                try await daemon.client.allEntries(of: "rule_counts", in: "fw").count <= 1
             }
         }
     }

@@ -16,7 +16,7 @@ extension FirewallType {
     public func state(of module: any RunningModule, limit: Int) async throws -> [String: TypedValue] {
         let configuration = try FirewallConfiguration(ConfigReader(await module.configuration()))
         let counters = Dictionary(
-            try await module.entries(of: "rule_counters", limit: Self.mostCounters).map { ($0.key, $0.value) },
+            try await module.entries(of: "rule_counts", limit: Self.mostCounters).map { ($0.key, $0.value) },
             uniquingKeysWith: { first, _ in first })
         let rules = configuration.rules.prefix(limit).map { shown($0.value, counters) }
         var state: [String: TypedValue] = [

@@ -76,12 +76,12 @@ public struct FirewallType: ModuleType {
         if let known, let replaced = configuration.replacedRules, let changed = configuration.changedRules {
             gone = counterKeys(known.rules[replaced]).subtracting(counterKeys(configuration.rules[changed]))
         } else {
-            gone = Set(try await module.entries(of: "rule_counters", limit: mostCounters).map(\.key))
+            gone = Set(try await module.entries(of: "rule_counts", limit: mostCounters).map(\.key))
         }
         guard !gone.isEmpty else { return }
         gone.subtract(counterKeys(configuration.rules[...]))
         for key in gone {
-            for table in ["rule_counters", "rule_limits"] {
+            for table in ["rule_counts", "rule_limits"] {
                 try await module.remove(key, from: table)
             }
         }

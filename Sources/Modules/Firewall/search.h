@@ -34,7 +34,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, struct firewall_amount);
-} rule_counters SEC(".maps");
+} rule_counts SEC(".maps");
 
 // The same of rules with a rate: all CPUs take from one.
 struct {
@@ -266,11 +266,11 @@ static __always_inline bool firewall_rule_is_for(const struct firewall_rule *rul
 
 static __always_inline void firewall_count(__u64 rule, __u32 length)
 {
-	struct firewall_amount *counted = bpf_map_lookup_elem(&rule_counters, &rule), none = {};
+	struct firewall_amount *counted = bpf_map_lookup_elem(&rule_counts, &rule), none = {};
 
 	if (!counted) {
-		bpf_map_update_elem(&rule_counters, &rule, &none, BPF_NOEXIST);
-		counted = bpf_map_lookup_elem(&rule_counters, &rule);
+		bpf_map_update_elem(&rule_counts, &rule, &none, BPF_NOEXIST);
+		counted = bpf_map_lookup_elem(&rule_counts, &rule);
 		if (!counted)
 			return;
 	}
