@@ -9,6 +9,18 @@ public func encodeJSON(_ value: some Encodable) throws -> Data {
     return try encoder.encode(value)
 }
 
+/// Makes types of JSON, by way of a `TypedValue`: what a value is `JSONSerialization` knows, and `JSONDecoder` finds by
+/// trying, which takes long for modules with thousands of rules. What this cannot read is left to `JSONDecoder`: it knows
+/// numbers with a fraction, and says what is wrong.
+public func decodeJSON<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+    if let object = try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed),
+        let decoded = try? TypedValue(foundation: object)?.decode(type)
+    {
+        return decoded
+    }
+    return try JSONDecoder().decode(type, from: data)
+}
+
 extension TypedValue {
     /// Reads JSON text, scalars included.
     ///
@@ -19,7 +31,43 @@ extension TypedValue {
 
     /// The same of UTF-8.
     public init(json data: Data) throws {
-        self = try JSONDecoder().decode(TypedValue.self, from: data)
+        self = try decodeJSON(TypedValue.self, from: data)
+    }
+
+    /// What `JSONSerialization` makes of JSON; nil where there is a number that is no integer of 64 bits.
+    init?(foundation object: Any) {
+        switch object {
+        case let text as String: self = .string(text)
+        case let members as [String: Any]:
+            var values = [String: TypedValue](minimumCapacity: members.count)
+            for (key, member) in members {
+                guard let value = TypedValue(foundation: member) else { return nil }
+                values[key] = value
+            }
+            self = .object(values)
+        case let elements as [Any]:
+            var values: [TypedValue] = []
+            values.reserveCapacity(elements.count)
+            for element in elements {
+                guard let value = TypedValue(foundation: element) else { return nil }
+                values.append(value)
+            }
+            self = .array(values)
+        case let number as NSNumber: self.init(number)
+        case is NSNull: self = .null
+        default: return nil
+        }
+    }
+
+    /// Nil for one with a fraction, or of more than 64 bits.
+    private init?(_ number: NSNumber) {
+        // The type's encoding (`NSNumber.objCType`): of Bool, Double, UInt64 and the integers with a sign.
+        switch UInt8(bitPattern: number.objCType.pointee) {
+        case UInt8(ascii: "c"): self = .bool(number.boolValue)
+        case UInt8(ascii: "d"): return nil
+        case UInt8(ascii: "Q"): self = .unsigned(number.uint64Value)
+        default: self = TypedValue(number.int64Value)
+        }
     }
 }
 

@@ -2,58 +2,10 @@
 
 import Foundation
 
-/// Makes types of JSON as `JSONDecoder` does, which it leaves what is wrong to. Where the JSON is mostly `TypedValue`s, as
-/// that of modules with long configurations, it takes a fifth of the time: `JSONDecoder` cannot tell what a value is, but
-/// by trying.
-public func decodeJSON<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
-    if let object = try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed),
-        let decoded = try? TypedValue(foundation: object)?.decode(type)
-    {
-        return decoded
-    }
-    return try JSONDecoder().decode(type, from: data)
-}
-
 extension TypedValue {
     /// Makes a type of a value that was read already. What it says of errors is little: `JSONDecoder` says more.
     public func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         try TypedValueDecoder(value: self, codingPath: []).decode(type)
-    }
-
-    /// What `JSONSerialization` makes of JSON; nil where there is a number that is no integer of 64 bits.
-    init?(foundation object: Any) {
-        switch object {
-        case let text as String: self = .string(text)
-        case let members as [String: Any]:
-            var values = [String: TypedValue](minimumCapacity: members.count)
-            for (key, member) in members {
-                guard let value = TypedValue(foundation: member) else { return nil }
-                values[key] = value
-            }
-            self = .object(values)
-        case let elements as [Any]:
-            var values: [TypedValue] = []
-            values.reserveCapacity(elements.count)
-            for element in elements {
-                guard let value = TypedValue(foundation: element) else { return nil }
-                values.append(value)
-            }
-            self = .array(values)
-        case let number as NSNumber: self.init(number)
-        case is NSNull: self = .null
-        default: return nil
-        }
-    }
-
-    /// Nil for one with a fraction, or of more than 64 bits.
-    private init?(_ number: NSNumber) {
-        // The type's encoding (`NSNumber.objCType`): of Bool, Double, UInt64 and the integers with a sign.
-        switch UInt8(bitPattern: number.objCType.pointee) {
-        case UInt8(ascii: "c"): self = .bool(number.boolValue)
-        case UInt8(ascii: "d"): return nil
-        case UInt8(ascii: "Q"): self = .unsigned(number.uint64Value)
-        default: self = TypedValue(number.int64Value)
-        }
     }
 }
 

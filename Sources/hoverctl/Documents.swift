@@ -19,14 +19,12 @@ func jsonDocument(_ value: some Encodable) throws -> String {
 
 /// The same document in one line.
 func jsonLine(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self).escapedForTerminal() + "\n"
+    String(decoding: try encodeJSON(value), as: UTF8.self).escapedForTerminal() + "\n"
 }
 
 /// The same document in YAML.
 func yamlDocument(_ value: some Encodable) throws -> String {
-    let document = try JSONDecoder().decode(TypedValue.self, from: JSONEncoder().encode(value))
+    let document = try TypedValue(json: encodeJSON(value))
     // Without a width of lines, for libyaml would fold long ones.
     return try Yams.serialize(node: node(document), width: -1, allowUnicode: true).escapedForTerminal(keeping: ["\n"])
 }

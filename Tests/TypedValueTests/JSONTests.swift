@@ -10,7 +10,8 @@ import Testing
     @Test(arguments: [
         "", " ", "{", "01", "-0", "-1", "1.5", "1.0", "1e3", "{\"a\" 1}", "tru", "null", "\"\\u00e9\"", "\"\\x\"",
         "18446744073709551615", "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "[1 2]",
-        "nulll", " { \"a\" : [ true , false ] } ", "-", "[[[[]]]]", "\"é\\n\\/\\\"\"", "\"", "[", "{\"a\"}", "1 2",
+        "nulll", " { \"a\" : [ true , false ] } ", "-", "[1,]", "\"a\u{1}\"", "[[[[]]]]", "\"é\\n\\/\\\"\"", "\"", "[",
+        "{\"a\"}", "1 2",
         "[0, 1, true, false]", String(repeating: "[", count: 1000),
     ])
     func readsNothingOtherwise(_ text: String) throws {
@@ -21,6 +22,10 @@ import Testing
     @Test func readsAllKindsOfValues() throws {
         let value = try TypedValue(json: #"{"a": [1, -2, "x\ty", null, true, {"b": {}}, [], 18446744073709551615]}"#)
         #expect(value == ["a": [1, -2, "x\ty", .null, true, ["b": [:]], [], 18_446_744_073_709_551_615]])
+    }
+
+    @Test func ofMembersOfOneNameOneCounts() throws {
+        #expect(try TypedValue(json: #"{"a": 1, "a": 2}"#) == ["a": 2])
     }
 
     private struct Everything: Codable, Hashable {
