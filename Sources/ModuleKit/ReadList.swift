@@ -4,8 +4,10 @@ import TypedValue
 
 /// A value that lists share: a copy of thousands is a reference each, whatever they hold.
 public final class Shared<Value: Sendable>: Sendable {
+    /// What is shared.
     public let value: Value
 
+    /// Shares a value.
     public init(_ value: Value) {
         self.value = value
     }
@@ -14,6 +16,7 @@ public final class Shared<Value: Sendable>: Sendable {
 /// A long list as it was read from a configuration, with what it was read from: of the next configuration only what
 /// differs is read, and those who make something of it learn where that is.
 public struct ReadList<Element: Sendable>: Sendable {
+    /// All of them, in the configuration's order.
     public let elements: [Shared<Element>]
     /// The elements that were read anew; all others are those of the list before.
     public let changed: Range<Int>

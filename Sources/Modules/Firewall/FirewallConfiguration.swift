@@ -69,7 +69,7 @@ struct FirewallConfiguration: Sendable {
             rules = []
         }
         try readRules(Self.byName(sets.elements, config), config)
-        for index in rules.indices where !rules[index].value.states.isEmpty { asksForStates = true }
+        asksForStates = rules.contains { !$0.value.states.isEmpty }
         if dropsInvalid, asksForStates, let index = rules.firstIndex(where: { $0.value.states == [.invalid] }) {
             throw config.error(
                 "rules/\(index)/state", "invalid packets are dropped before any rule: set drop_invalid to false")

@@ -186,10 +186,9 @@ struct RuleCompiler {
     private func kinds(_ direction: Direction, _ family: Family, _ vectors: inout VectorStore) -> [UInt64] {
         var any = RankPart()
         var named: [UInt8: RankPart] = [:]
-        // By index, here and below: a loop over the rules would copy each of them.
-        for rank in rules.indices
-        where rules[rank].value.directions.contains(direction) && rules[rank].value.families.contains(family) {
-            guard let protocols = rules[rank].value.protocols else {
+        for (rank, rule) in rules.enumerated()
+        where rule.value.directions.contains(direction) && rule.value.families.contains(family) {
+            guard let protocols = rule.value.protocols else {
                 any.append(rank)
                 continue
             }
@@ -248,8 +247,8 @@ struct RuleCompiler {
     ) -> (values: [Values], rules: [RankPart]) {
         var known = Dictionary<Values, Int>(minimumCapacity: rules.count)
         var groups: (values: [Values], rules: [RankPart]) = ([], [])
-        for rank in rules.indices {
-            guard let value = values(rules[rank].value) else { continue }
+        for (rank, rule) in rules.enumerated() {
+            guard let value = values(rule.value) else { continue }
             let place = known[value] ?? groups.values.count
             if place == groups.values.count {
                 known[value] = place
@@ -275,8 +274,8 @@ struct RuleCompiler {
         let fields = Field.allCases.count
         var words = [UInt64](repeating: 0, count: 8 * max(64, (rules.count + 4095) / 4096 * 64))
         var summary = [[UInt64]](repeating: [UInt64](repeating: 0, count: RankSet.summaryWords), count: fields)
-        for rank in rules.indices {
-            let (open, block) = (Self.open(rules[rank].value), rank / 64)
+        for (rank, rule) in rules.enumerated() {
+            let (open, block) = (Self.open(rule.value), rank / 64)
             for field in 0..<fields where open >> UInt8(field) & 1 == 1 {
                 words[8 * block + field] |= UInt64(1) << UInt64(rank % 64)
                 summary[field][block / 64] |= UInt64(1) << UInt64(block % 64)
