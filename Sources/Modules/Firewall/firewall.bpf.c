@@ -223,7 +223,7 @@ static __always_inline struct hover_connection *firewall_connection(const struct
 }
 
 // Lets a packet pass that the rules accept; a new one begins a connection. Not inline: its stack and that of the search
-// would be more than 512 bytes together, which before Linux 6.13 is all there is for a program.
+// would be more than 512 bytes together as Linux 6.1 counts, which rounds each function's up to 32.
 static __noinline int firewall_accept(void *pkt, struct metadata *md, struct firewall_scratch *here)
 {
 	struct hover_tracked tracked = { .connection = firewall_connection(here) };
