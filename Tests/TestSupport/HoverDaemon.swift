@@ -87,7 +87,7 @@ public struct HoverDaemon: Sendable {
                 try await body(daemon)
                 if !leavingTraffic, kill(daemon.processID, 0) == 0 {
                     try? await daemon.client.down()
-                    try await wait(for: "hoverd to end") {
+                    try await wait(for: "hoverd to end", atMost: .seconds(20)) {
                         !FileManager.default.fileExists(atPath: daemon.socket)
                     }
                 }
