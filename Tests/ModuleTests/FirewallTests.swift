@@ -43,16 +43,18 @@ import TypedValue
     }
 
     /// What became of packets, both directions together.
-    static func counts(_ client: HoverClient) async throws -> [String: UInt64] {
-        try await list("counts", client).reduce(into: [:]) {
+    static func counts(_ client: HoverClient, of module: String = "fw") async throws -> [String: UInt64] {
+        try await list("counts", client, of: module).reduce(into: [:]) {
             if case .string(let what)? = $1["what"], case .unsigned(let packets)? = $1["packets"] {
                 $0[what, default: 0] += packets
             }
         }
     }
 
-    static func list(_ key: String, _ client: HoverClient) async throws -> [[String: TypedValue]] {
-        guard case .array(let list)? = try await client.state(of: "fw")[key] else { return [] }
+    static func list(
+        _ key: String, _ client: HoverClient, of module: String = "fw"
+    ) async throws -> [[String: TypedValue]] {
+        guard case .array(let list)? = try await client.state(of: module)[key] else { return [] }
         return list.compactMap { if case .object(let members) = $0 { members } else { nil } }
     }
 

@@ -117,24 +117,32 @@ import TypedValue
             try await daemons.start()
             try await daemons.apply(manifest(wall))
             #expect(try await inside.pings("203.0.113.1", count: 2, wait: "5"))
+            // What answers were on their way when a wall came up: it has not seen their questions.
+            var refused: UInt64 = 0
             var lost: [Int] = []
             let streams = try await Streams.between(inside, and: outside, at: "203.0.113.1") {
                 lost = try await Pinging.losses(from: inside, to: "203.0.113.1") {
                     // The firewall goes, another one, a counter and dpi come, and all that it was comes back.
                     try await daemons.apply(manifest(""), "--prune")
                     try await daemons.apply(manifest(another), "--prune")
+                    refused += try await Self.refused(by: "wall-2", daemons.client)
                     try await daemons.apply(manifest(wall), "--prune")
                     try await daemons.apply(
                         manifest(wall).replacingOccurrences(
                             of: "type: switch", with: "type: switch, config: {ageing_time: 60}"))
                     daemons.kill()
                     try await daemons.start()
+                    refused += try await Self.refused(by: "wall", daemons.client)
                 }
             }
-            #expect(lost.isEmpty)
-            #expect(streams.lost == 0 && streams.sent > 0, "\(streams)")
-            #expect(streams.received > 0 && streams.pause < 5, "\(streams)")
+            let losses = lost.count + streams.lost
+            #expect(losses <= 4 && losses <= refused, "of pings \(lost), \(streams), refused \(refused)")
+            #expect(streams.sent > 0 && streams.received > 0 && streams.pause < 5, "\(streams)")
         }
+    }
+
+    private static func refused(by wall: String, _ client: HoverClient) async throws -> UInt64 {
+        try await FirewallTests.counts(client, of: wall)["dropped_by_default"] ?? 0
     }
 
     /// A forwarded port is reached by the public address from home too, also over hoverd's end, and through a firewall.
