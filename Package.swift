@@ -88,10 +88,11 @@ let package = Package(
             swiftSettings: strict),
 
         // Northbound.
+        .target(name: "HoverAPI", dependencies: ["TypedValue"], swiftSettings: strict),
         .target(
-            name: "HoverAPI",
+            name: "APIClient",
             dependencies: [
-                "TypedValue",
+                "HoverAPI", "TypedValue",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
@@ -124,7 +125,7 @@ let package = Package(
         .executableTarget(
             name: "hoverctl",
             dependencies: [
-                "HoverAPI", "TypedValue",
+                "APIClient", "HoverAPI", "TypedValue",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -133,12 +134,14 @@ let package = Package(
         // Tests and benches.
         .target(
             name: "TestSupport",
-            dependencies: ["BPF", "HoverAPI", "TypedValue", .product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: [
+                "APIClient", "BPF", "HoverAPI", "TypedValue", .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
             path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(
             name: "HoverBench",
             dependencies: [
-                "BPF", "Dataplane", "HoverAPI", "ModuleCompiler", "ModuleKit", "TestSupport", "TypedValue",
+                "APIClient", "BPF", "Dataplane", "HoverAPI", "ModuleCompiler", "ModuleKit", "TestSupport", "TypedValue",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -177,9 +180,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "HoverAPITests",
+            name: "APIClientTests",
             dependencies: [
-                "HoverAPI", "TypedValue",
+                "APIClient", "HoverAPI", "TypedValue",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -188,7 +191,7 @@ let package = Package(
         .testTarget(
             name: "HoverctlTests",
             dependencies: [
-                "hoverctl", "HoverAPI", "TypedValue",
+                "hoverctl", "APIClient", "HoverAPI", "TypedValue",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -198,13 +201,13 @@ let package = Package(
         .testTarget(
             name: "ModuleTests",
             dependencies: [
-                "CNDPI", "hoverd", "hoverctl", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "Netlink", "TestSupport",
-                "TypedValue", .product(name: "Logging", package: "swift-log"),
+                "CNDPI", "hoverd", "hoverctl", "APIClient", "HoverAPI", "ModuleKit", "Dataplane", "BPF", "Netlink",
+                "TestSupport", "TypedValue", .product(name: "Logging", package: "swift-log"),
             ] + moduleDependencies,
             swiftSettings: strict),
         .testTarget(
             name: "HoverdTests",
-            dependencies: ["hoverd", "hoverctl", "BPF", "HoverAPI", "TypedValue", "TestSupport"],
+            dependencies: ["hoverd", "hoverctl", "APIClient", "BPF", "HoverAPI", "TypedValue", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

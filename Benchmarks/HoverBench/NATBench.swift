@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import BPF
+import APIClient
 import HoverAPI
 import TestSupport
 import TypedValue

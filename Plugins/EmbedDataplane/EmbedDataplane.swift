@@ -49,11 +49,14 @@ struct EmbedDataplane {
 
             /// The eBPF objects of `\(compilation.source.lastPathComponent)`, compiled when Hover was built.
             enum \(type) {
-                static let objects = ModuleObjects(
-                    tc: [UInt8](
-                        base64: \(literal(tc))),
-                    xdp: [UInt8](
-                        base64: \(literal(xdp))))
+                /// Decoded each time: they are up to a megabyte, and needed when a module is made.
+                static var objects: ModuleObjects {
+                    ModuleObjects(
+                        tc: [UInt8](
+                            base64: \(literal(tc))),
+                        xdp: [UInt8](
+                            base64: \(literal(xdp))))
+                }
             }
             \(decoder)
             """

@@ -217,12 +217,14 @@ extension Controller {
 
     /// Puts this build's code of the built-in types where another build's runs; the modules keep their tables.
     private func refreshBuiltInCode() async throws(HoverError) {
+        let modulesOfType = Dictionary(grouping: model.modules.values, by: \.type)
         for type in types.types {
+            // The code of all types takes 9 MB, which most machines would never need again.
+            guard let modules = modulesOfType[type.name] else { continue }
             let code = try types.code(of: type.name)
             let held = store.hold(code.stored)
             defer { store.letGo([held]) }
-            let modules = model.modules.values.filter { $0.type == type.name && $0.code != held }
-            for module in modules.sorted(by: { $0.number < $1.number }) {
+            for module in modules.filter({ $0.code != held }).sorted(by: { $0.number < $1.number }) {
                 do throws(HoverError) {
                     try await change(ChangeNote(author: "hoverd", summary: "renew the code of module \(module.name)")) {
                         (model: inout Model, plan: inout Plan) throws(HoverError) in

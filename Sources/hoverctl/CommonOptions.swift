@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import APIClient
 import HoverAPI
 
 /// What all commands that talk to hoverd take.

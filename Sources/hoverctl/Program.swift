@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import APIClient
 import HoverAPI
 
 @main enum Program {

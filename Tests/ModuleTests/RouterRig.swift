@@ -2,6 +2,7 @@
 
 import BPF
 import Foundation
+import APIClient
 import HoverAPI
 import TestSupport
 import TypedValue

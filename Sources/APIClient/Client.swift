@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HoverAPI
 import TypedValue
 
 /// A client of `hoverd`'s REST API: one method for every route under `/v1`.

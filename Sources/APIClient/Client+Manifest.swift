@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HoverAPI
+
 /// Transactions: the whole of modules and links at once.
 extension HoverClient {
     /// Makes modules and links as the manifest has them, all or nothing; what is so already stays untouched.

@@ -2,7 +2,8 @@
 
 import Testing
 
-@testable import HoverAPI
+@testable import APIClient
+import HoverAPI
 
 @Suite struct EndpointTests {
     @Test(arguments: [

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HoverAPI
+
 /// Where `hoverd` listens.
 public enum Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// The path of its Unix socket.

@@ -4,7 +4,8 @@ import Foundation
 import Testing
 import TypedValue
 
-@testable import HoverAPI
+@testable import APIClient
+import HoverAPI
 
 /// What the client sends for transactions, and what it understands of their answers.
 @Suite struct ManifestRequestTests {

@@ -4,7 +4,8 @@ import Foundation
 import NIOCore
 import Testing
 
-@testable import HoverAPI
+@testable import APIClient
+import HoverAPI
 
 /// What the client makes of servers that refuse, lie, keep silent or are not there.
 @Suite struct ClientErrorTests {
