@@ -12,18 +12,28 @@ import TypedValue
     /// All sets of rules, and packets for each.
     @Test(arguments: [(1, 60), (5, 60), (63, 150), (65, 150), (200, 300), (1000, 300), (4100, 400)])
     func findsTheFirstRuleThatMatches(_ count: Int, _ packets: Int) async throws {
+        try await Self.check(count, packets, tracks: true, times: 1)
+    }
+
+    /// Without connections, where the second of two packets is not looked up.
+    @Test(arguments: [(1, 60), (65, 300), (1000, 600)])
+    func decidesAgainAsBefore(_ count: Int, _ packets: Int) async throws {
+        try await Self.check(count, packets, tracks: false, times: 2)
+    }
+
+    private static func check(_ count: Int, _ packets: Int, tracks: Bool, times: Int) async throws {
         var chance = FirewallChance(seed: UInt64(count))
         let rules = (0..<count).map { chance.rule($0) }
         let sets = ["some": (0..<20).map { chance.prefix($0 % 2 == 0) }, "none": []]
         let frames = (0..<packets).map { _ in chance.frame() }
-        try await FirewallRig.with(Self.config(rules, sets)) { rig, _ in
+        try await FirewallRig.with(config(rules, sets, tracks: tracks)) { rig, _ in
             for frame in frames {
-                try Self.check(frame, rules, sets, rig)
+                try check(frame, rules, sets, rig, times: times)
             }
         }
     }
 
-    static func config(_ rules: [PlainRule], _ sets: [String: [IPPrefix]]) -> TypedValue {
+    static func config(_ rules: [PlainRule], _ sets: [String: [IPPrefix]], tracks: Bool = true) -> TypedValue {
         [
             "rules": .array(rules.map(\.config)),
             "sets": .array(
@@ -31,13 +41,14 @@ import TypedValue
                     ["name": .string($0.key), "prefixes": .array($0.value.map { .string("\($0)") })]
                 }),
             "default": ["ingress": "drop", "egress": "accept"], "accept_established": false,
-            "neighbour_discovery": "rules",
+            "drop_invalid": .bool(tracks), "neighbour_discovery": "rules",
         ]
     }
 
     /// Which rules count a packet, and what becomes of it.
     static func check(
-        _ frame: FirewallFrame, _ rules: [PlainRule], _ sets: [String: [IPPrefix]], _ rig: FirewallRig
+        _ frame: FirewallFrame, _ rules: [PlainRule], _ sets: [String: [IPPrefix]], _ rig: FirewallRig,
+        times: Int = 1
     ) throws {
         let matching = rules.filter { $0.matches(frame, sets) }
         let deciding = matching.firstIndex { $0.action != "count" }
@@ -50,10 +61,10 @@ import TypedValue
             }
         let before = try counting.map { try rig.packets(ofRule: $0.id) }
         let reasons = try rig.packets(reason, egress: frame.isEgress)
-        try rig.run(frame.bytes, egress: frame.isEgress)
+        try rig.run(frame.bytes, egress: frame.isEgress, times: times)
         let counted = try counting.map { try rig.packets(ofRule: $0.id) }
-        #expect(counted == before.map { $0 + 1 }, "\(frame): \(counting.map(\.id))")
-        #expect(try rig.packets(reason, egress: frame.isEgress) == reasons + 1, "\(frame): \(reason)")
+        #expect(counted == before.map { $0 + UInt64(times) }, "\(frame): \(counting.map(\.id))")
+        #expect(try rig.packets(reason, egress: frame.isEgress) == reasons + UInt64(times), "\(frame): \(reason)")
     }
 
     @Test func aSetTakesThePlaceOfAnotherWithCountersThatStay() async throws {
@@ -71,6 +82,32 @@ import TypedValue
             try await rig.change(first, to: next)
             #expect(try rules.map { try rig.packets(ofRule: $0.id) } == counted)
             for frame in frames { try Self.check(frame, moved, ["some": [], "none": []], rig) }
+        }
+    }
+
+    /// Two rules that want the same place for their counters (`counters.h`): one of them counts elsewhere.
+    @Test func rulesWithOnePlaceCountEachForItself() async throws {
+        // Of 4,097 rules at least two want the same.
+        let groups = Dictionary(grouping: (0...4096).map { "rule-\($0)" }) { FirewallRig.key(ofRule: $0) % 4096 }
+        let pair = try #require(groups.values.first { $0.count > 1 }).prefix(2)
+        func config(_ ids: some Sequence<String>) -> TypedValue {
+            [
+                "rules": .array(
+                    ids.enumerated().map {
+                        [
+                            "id": .string($1), "action": "accept", "protocol": "udp",
+                            "destination_ports": TypedValue($0 + 1),
+                        ]
+                    })
+            ]
+        }
+        try await FirewallRig.with(config(pair)) { rig, _ in
+            for port in 1...2 as ClosedRange<UInt16> {
+                var frame = FirewallFrame()
+                frame.destinationPort = port
+                try rig.run(frame.bytes, times: 3 + Int(port))
+            }
+            #expect(try pair.map { try rig.packets(ofRule: $0) } == [4, 5])
         }
     }
 }

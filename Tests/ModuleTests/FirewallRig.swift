@@ -76,11 +76,19 @@ struct FirewallRig {
 
     private func map(_ name: String) throws -> BPFMap { try BPFMap(pinned: "\(root)/modules/firewall/tables/\(name)") }
 
-    /// Packets that a rule was the match of.
+    /// Packets that a rule was the match of: counted under its key, and in its place if that is its own.
     func packets(ofRule id: String) throws -> UInt64 {
+        let key = Self.key(ofRule: id)
+        let place = StructureBytes().u32(UInt32(key % 4096)).bytes
+        let keyBytes = StructureBytes().u64(key).bytes
+        let isOwner = try map("frequent_rules").value(for: place) == keyBytes
+        return try packets(in: "rule_counts", at: keyBytes) + (isOwner ? packets(in: "frequent_counts", at: place) : 0)
+    }
+
+    static func key(ofRule id: String) -> UInt64 {
         var hash = StableHash()
         hash.add(id)
-        return try packets(in: "rule_counts", at: StructureBytes().u64(max(hash.value, 1)).bytes)
+        return max(hash.value, 1)
     }
 
     /// Packets that something became of.
@@ -90,10 +98,9 @@ struct FirewallRig {
 
     /// What all CPUs counted under a key.
     private func packets(in table: String, at key: [UInt8]) throws -> UInt64 {
-        let entries = try map(table).entries(after: nil, limit: FirewallType.mostCounters)
-        return entries.filter { $0.key == key }.flatMap(\.values).reduce(0) {
+        try map(table).perCPUValues(for: key)?.reduce(0) {
             var reader = StructureReader($1)
             return $0 + reader.u64()
-        }
+        } ?? 0
     }
 }

@@ -15,10 +15,8 @@ extension FirewallType {
 
     public func state(of module: any RunningModule, limit: Int) async throws -> [String: TypedValue] {
         let configuration = try FirewallConfiguration(ConfigReader(await module.configuration()))
-        let counters = Dictionary(
-            try await module.entries(of: "rule_counts", limit: Self.mostCounters).map { ($0.key, $0.value) },
-            uniquingKeysWith: { first, _ in first })
-        let rules = configuration.rules.prefix(limit).map { shown($0.value, counters) }
+        let amounts = try await RuleCounters(module).read()
+        let rules = configuration.rules.prefix(limit).map { shown($0.value, amounts[$0.value.key] ?? (0, 0)) }
         var state: [String: TypedValue] = [
             "rules": .array(rules), "counts": .array(try await counts(of: module)),
             "connections": .array(try await connections(of: module, limit: limit)),
@@ -32,22 +30,12 @@ extension FirewallType {
         return state
     }
 
-    private func shown(_ rule: Rule, _ counters: [[UInt8]: [UInt8]]) -> TypedValue {
-        let counted = sum(counters[StructureBytes().u64(rule.key).bytes] ?? [])
-        return [
+    private func shown(_ rule: Rule, _ counted: (packets: UInt64, bytes: UInt64)) -> TypedValue {
+        [
             "id": .string(rule.id), "action": .string(rule.action.rawValue),
             "direction": .string(rule.directions.count == 2 ? "both" : rule.directions.first?.rawValue ?? ""),
             "packets": TypedValue(counted.packets), "bytes": TypedValue(counted.bytes),
         ]
-    }
-
-    /// What all CPUs counted: a `struct firewall_amount` of each.
-    private func sum(_ values: [UInt8]) -> (packets: UInt64, bytes: UInt64) {
-        var reader = StructureReader(values)
-        return (0..<values.count / 16).reduce(into: (0, 0)) { sum, _ in
-            sum.packets &+= reader.u64()
-            sum.bytes &+= reader.u64()
-        }
     }
 
     /// What became of packets, where there were any.
@@ -56,7 +44,7 @@ extension FirewallType {
         for entry in try await module.entries(of: "reasons", limit: 2 * Self.reasonCapacity) {
             var key = StructureReader(entry.key)
             let index = Int(key.u32())
-            let (packets, bytes) = sum(entry.value)
+            let (packets, bytes) = RuleCounters.sum(entry.value)
             guard packets > 0, Self.reasons.indices.contains(index % Self.reasonCapacity) else { continue }
             counts.append([
                 "direction": .string(index < Self.reasonCapacity ? "ingress" : "egress"),

@@ -57,7 +57,7 @@ public struct FirewallType: ModuleType {
         for await value in await module.configurations() {
             do {
                 let configuration = try FirewallConfiguration(ConfigReader(value), after: known)
-                try await Self.forgetCounters(of: module, configuration, after: known)
+                try await RuleCounters(module).forgetRulesGone(from: configuration, after: known)
                 known = configuration
             } catch {
                 // The module is being deleted, mostly; otherwise the next change tries again.
@@ -67,30 +67,5 @@ public struct FirewallType: ModuleType {
             // Rules that are changed one after the other need not all be looked through each time.
             try await Task.sleep(for: .seconds(1))
         }
-    }
-
-    private static func forgetCounters(
-        of module: any RunningModule, _ configuration: FirewallConfiguration, after known: FirewallConfiguration?
-    ) async throws {
-        var gone: Set<[UInt8]>
-        if let known, let replaced = configuration.replacedRules, let changed = configuration.changedRules {
-            gone = counterKeys(known.rules[replaced]).subtracting(counterKeys(configuration.rules[changed]))
-        } else {
-            gone = Set(try await module.entries(of: "rule_counts", limit: mostCounters).map(\.key))
-        }
-        guard !gone.isEmpty else { return }
-        gone.subtract(counterKeys(configuration.rules[...]))
-        for key in gone {
-            for table in ["rule_counts", "rule_limits"] {
-                try await module.remove(key, from: table)
-            }
-        }
-    }
-
-    /// What the table of counters has room for.
-    static let mostCounters = 4 * FirewallConfiguration.mostRules
-
-    private static func counterKeys(_ rules: ArraySlice<Shared<Rule>>) -> Set<[UInt8]> {
-        Set(rules.map { StructureBytes().u64($0.value.key).bytes })
     }
 }

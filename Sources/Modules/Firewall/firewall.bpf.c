@@ -30,6 +30,7 @@ struct firewall_memory {
 #include "search.h"
 #include "reject.h"
 #include "fragments.h"
+#include "verdicts.h"
 
 // What the programs of a packet hand to each other.
 struct firewall_scratch {
@@ -42,7 +43,9 @@ struct firewall_scratch {
 	// The number of its connection; 0: there is none.
 	__u32 slot;
 	__u32 is_reply;
-	__u32 reserved;
+	// Whether a verdict on it can be kept, and as what.
+	__u32 has_subject;
+	struct hover_tuple subject;
 };
 
 struct {
@@ -253,6 +256,14 @@ static __always_inline int firewall_refuse(void *pkt, struct metadata *md, struc
 	return is_rejected ? pkt_continue(pkt, md, 2) : RX_DROP;
 }
 
+// Not inline, for the same reason.
+static __noinline int firewall_keep_verdict(struct firewall_scratch *here, int verdict)
+{
+	if (here->has_subject && here->match.is_cacheable && (verdict == FIREWALL_ACCEPT || verdict == FIREWALL_DROP))
+		firewall_keep(&here->subject, here->packet.version, here->match.rule, verdict);
+	return 0;
+}
+
 // What connections do not decide on is for the rules. A program of its own: there is one for all places where the policy
 // lies, and few packets get here.
 HOVER_STAGE(1, firewall_decide)
@@ -266,6 +277,7 @@ static int firewall_decide(void *pkt, struct metadata *md)
 	verdict = firewall_ask(pkt, md, here);
 	if (here->match.log_count)
 		firewall_log_all(&here->packet, &here->match);
+	firewall_keep_verdict(here, verdict);
 	switch (verdict) {
 	case FIREWALL_ACCEPT:
 		return firewall_accept(pkt, md, here);
@@ -287,9 +299,20 @@ static int firewall_answer_rejected(void *pkt, struct metadata *md)
 	return RX_DROP;
 }
 
+// Does again what was decided before.
+static __always_inline int firewall_repeat(struct metadata *md, const struct firewall_verdict *verdict)
+{
+	if (verdict->rule)
+		firewall_count(verdict->rule, md->pktlen);
+	if (verdict->action == FIREWALL_ACCEPT)
+		return firewall_pass(md, verdict->rule ? FIREWALL_RULE_ACCEPTED : FIREWALL_DEFAULT_ACCEPTED);
+	return firewall_end(md, verdict->rule ? FIREWALL_RULE_DROPPED : FIREWALL_DEFAULT_DROPPED);
+}
+
 static __always_inline int firewall_handle_ip(void *pkt, struct metadata *md, struct firewall_scratch *here,
 					      __u64 root)
 {
+	const struct firewall_verdict *verdict;
 	struct hover_tracked tracked = {};
 	int state = HOVER_UNTRACKED;
 
@@ -317,6 +340,13 @@ static __always_inline int firewall_handle_ip(void *pkt, struct metadata *md, st
 	if (here->headers.fragment > HOVER_FRAGMENT_FIRST &&
 	    firewall_expects(pkt, &here->headers, FIREWALL_VERSION(root) | md->in_ifc))
 		return firewall_pass(md, FIREWALL_FRAGMENT);
+	here->has_subject = state == HOVER_UNTRACKED && !here->headers.fragment &&
+			    firewall_subject(pkt, md, &here->headers, &here->subject);
+	if (here->has_subject) {
+		verdict = firewall_recall(&here->subject, FIREWALL_VERSION(root));
+		if (verdict)
+			return firewall_repeat(md, verdict);
+	}
 	here->state = state;
 	here->slot = tracked.connection ? tracked.connection->slot : 0;
 	here->is_reply = tracked.is_reply;

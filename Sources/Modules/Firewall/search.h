@@ -7,7 +7,7 @@
 #include <hover/conntrack.h>
 #include <hover/log.h>
 
-#include "reasons.h"
+#include "counters.h"
 #include "rules.h"
 
 // The set in force: its version, and flags in the bits of a page number. One word, so that it changes at once.
@@ -27,16 +27,7 @@ struct {
 	__type(value, struct firewall_page);
 } pages SEC(".maps") __attribute__((btf_decl_tag("hover:configured"))) __attribute__((btf_decl_tag("hover:internal")));
 
-// By the rule's id, so that they are kept while rules around it change.
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 4 * FIREWALL_RULES);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
-	__type(value, struct firewall_amount);
-} rule_counts SEC(".maps");
-
-// The same of rules with a rate: all CPUs take from one.
+// Of rules with a rate, by their ids: all CPUs take from one.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4 * FIREWALL_RULES);
@@ -262,20 +253,6 @@ static __always_inline bool firewall_rule_is_for(const struct firewall_rule *rul
 		return false;
 	return !(rule->flags & FIREWALL_HAS_FRAGMENTS) ||
 	       !(rule->flags & FIREWALL_IS_FRAGMENT) == !packet->is_fragment;
-}
-
-static __always_inline void firewall_count(__u64 rule, __u32 length)
-{
-	struct firewall_amount *counted = bpf_map_lookup_elem(&rule_counts, &rule), none = {};
-
-	if (!counted) {
-		bpf_map_update_elem(&rule_counts, &rule, &none, BPF_NOEXIST);
-		counted = bpf_map_lookup_elem(&rule_counts, &rule);
-		if (!counted)
-			return;
-	}
-	counted->packets++;
-	counted->bytes += length;
 }
 
 // Not static, as above.

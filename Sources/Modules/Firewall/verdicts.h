@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+//
+// What the rules decided on packets that connections are no concern of, so that not each packet of a stream is looked up.
+#pragma once
+
+#include <hover/flow.h>
+
+#include "counters.h"
+#include "rules.h"
+
+#define FIREWALL_VERDICT_BITS 10
+
+struct firewall_verdict {
+	// Of the rules; 0: there is none.
+	__u64 version;
+	struct hover_tuple subject;
+	// Whose counters count; 0: no rule decided.
+	__u64 rule;
+	// An enum firewall_action: accept or drop.
+	__u64 action;
+};
+
+// Each CPU's own. Of packets with the same place the last one has it.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << FIREWALL_VERDICT_BITS);
+	__type(key, __u32);
+	__type(value, struct firewall_verdict);
+} verdicts SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+
+// Fills what rules see of a packet, but for those with FIREWALL_PER_PACKET. Not the tuple of a connection: ICMP has its
+// type and code for a port. Returns false where the packet cannot be read.
+static __always_inline bool firewall_subject(void *pkt, struct metadata *md, const struct hover_headers *headers,
+					     struct hover_tuple *subject)
+{
+	__u8 protocol = headers->l4_protocol;
+
+	if (!hover_load_addresses(pkt, headers, subject))
+		return false;
+	subject->source_port = headers->l4_offset ? headers->source_port : 0;
+	subject->destination_port = 0;
+	if (headers->l4_offset && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP))
+		subject->destination_port = headers->destination_port;
+	subject->protocol = protocol;
+	subject->echo_reply = 0;
+	// An IPv6 packet may have addresses that IPv4 is written as.
+	subject->reserved[0] = headers->version;
+	subject->reserved[1] = (md->in_ifc == 2) * 2 + !!headers->l4_offset;
+	return true;
+}
+
+static __always_inline struct firewall_verdict *firewall_verdict_of(const struct hover_tuple *subject)
+{
+	const __u64 *words = (const __u64 *)subject;
+	__u64 hash = 0;
+	__u32 place;
+
+#pragma clang loop unroll(full)
+	for (int index = 0; index < sizeof(*subject) / sizeof(*words); index++)
+		// Fibonacci hashing (Knuth, TAOCP 3, 6.4): 2^64 divided by the golden ratio.
+		hash = (hash ^ words[index]) * 0x9e3779b97f4a7c15;
+	place = hash >> (64 - FIREWALL_VERDICT_BITS);
+	return bpf_map_lookup_elem(&verdicts, &place);
+}
+
+// What was decided on such a packet by the rules of a version; NULL if nothing is known.
+static __always_inline const struct firewall_verdict *firewall_recall(const struct hover_tuple *subject, __u64 version)
+{
+	const struct firewall_verdict *verdict = firewall_verdict_of(subject);
+
+	return verdict && verdict->version == version && hover_tuple_is(&verdict->subject, subject) ? verdict : NULL;
+}
+
+static __always_inline void firewall_keep(const struct hover_tuple *subject, __u64 version, __u64 rule, __u64 action)
+{
+	struct firewall_verdict *verdict = firewall_verdict_of(subject);
+
+	if (!verdict)
+		return;
+	verdict->version = version;
+	verdict->subject = *subject;
+	verdict->rule = rule;
+	verdict->action = action;
+}
