@@ -125,27 +125,29 @@ struct EarlierGeneration {
         let was = try ModuleTable(old, map: running, object: oldObject)
         let key = ModuleTable.shape(new.btfKeyTypeID, size: new.keySize, types: try object.types)
         let value = ModuleTable.shape(new.btfValueTypeID, size: new.valueSize, types: try object.types)
-        if let difference = was.key.difference(from: key) {
-            throw refusal(table, "its key", difference)
-        }
-        let program = object.programs.first { ModuleImage.migratedTable(of: $0.name) == table }
-        let difference = was.value.difference(from: value)
-        if let difference, program == nil {
-            throw refusal(table, "its value", difference)
-        }
-        if difference == nil, was.type == new.type, Int(was.maxEntries) == new.maxEntries {
+        let differences = (key: was.key.difference(from: key), value: was.value.difference(from: value))
+        if differences == (nil, nil), was.type == new.type, Int(was.maxEntries) == new.maxEntries {
             try new.reuse(running)
             return nil
         }
+        let tags = try ModuleTable.tags(of: new, in: object)
+        if tags.contains("hover:temporary") { return nil }
+        if let difference = differences.key {
+            throw refusal(table, "its key", difference)
+        }
+        let program = object.programs.first { ModuleImage.migratedTable(of: $0.name) == table }
+        if let difference = differences.value, program == nil {
+            throw refusal(table, "its value", difference)
+        }
         // Its entries are those of the configuration, which are set afterwards.
-        if try ModuleTable.tags(of: new, in: object).contains("hover:configured") { return nil }
+        if tags.contains("hover:configured") { return nil }
         guard Migration.canCopy(was.type), Migration.canCopy(new.type), was.type.isPerCPU == new.type.isPerCPU else {
             throw DataplaneError.notAModule(
                 "table \(table) is a \(was.type) of \(was.maxEntries) entries and would be a \(new.type) of "
                     + "\(new.maxEntries), which cannot take its entries over: keep its size, or give it another name")
         }
-        try program?.setAutoload(difference != nil)
-        return Migration(table: table, from: running, to: new, program: difference == nil ? nil : program)
+        try program?.setAutoload(differences.value != nil)
+        return Migration(table: table, from: running, to: new, program: differences.value == nil ? nil : program)
     }
 
     private func refusal(_ table: String, _ what: String, _ difference: String) -> DataplaneError {

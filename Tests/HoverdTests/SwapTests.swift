@@ -93,6 +93,35 @@ import TypedValue
         }
     }
 
+    @Test func aTemporaryTableOfAnotherLayoutBeginsEmpty() async throws {
+        func extra(_ type: String) -> String {
+            """
+            struct {
+            	__uint(type, BPF_MAP_TYPE_HASH);
+            	__uint(max_entries, 8);
+            	__type(key, __u32);
+            	__type(value, \(type));
+            } last SEC(".maps") __attribute__((btf_decl_tag("hover:temporary")));
+            """
+        }
+        try await DaemonSequence.with { sequence in
+            let left = try await behindCounting(sequence)
+            let before = try await counts(sequence)
+            func swap(_ type: String) async throws -> [TypedValue] {
+                _ = try await sequence.client.replaceCode(
+                    of: "counter", CodeRequest(source: counting(1, extra: extra(type))))
+                return try await sequence.client.allEntries(of: "last", in: "counter").map(\.value)
+            }
+            #expect(try await swap("__u32").isEmpty)
+            try await sequence.client.setEntry(TableEntry(key: 1, value: 5), of: "last", in: "counter")
+            #expect(try await swap("__u32") == [5], "the same layout")
+            #expect(try await swap("__u64").isEmpty)
+            #expect(try await counts(sequence) >= before)
+            #expect(try await left.pings("10.0.0.2"))
+            #expect(try await sequence.client.doctor().findings.isEmpty)
+        }
+    }
+
     @Test func migratesValues() async throws {
         try await DaemonSequence.with { sequence in
             let left = try await behindCounting(sequence)

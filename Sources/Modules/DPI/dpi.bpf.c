@@ -16,7 +16,8 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct dpi_packet);
-} scratch SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} scratch SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
+__attribute__((btf_decl_tag("hover:temporary")));
 
 static __always_inline struct dpi_verdict dpi_read(const struct dpi_verdict *from)
 {

@@ -53,7 +53,8 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct firewall_scratch);
-} scratch SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} scratch SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
+__attribute__((btf_decl_tag("hover:temporary")));
 
 static __always_inline int firewall_pass(struct metadata *md, enum firewall_reason reason)
 {

@@ -37,7 +37,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct firewall_answer);
-} answer SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} answer SEC(".maps") __attribute__((btf_decl_tag("hover:internal"))) __attribute__((btf_decl_tag("hover:temporary")));
 
 #ifndef HOVER_XDP
 

@@ -26,7 +26,8 @@ struct {
 	__uint(max_entries, 1 << FIREWALL_VERDICT_BITS);
 	__type(key, __u32);
 	__type(value, struct firewall_verdict);
-} verdicts SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} verdicts SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
+__attribute__((btf_decl_tag("hover:temporary")));
 
 // Fills what rules see of a packet, but for those with FIREWALL_PER_PACKET. Not the tuple of a connection: ICMP has its
 // type and code for a port. Returns false where the packet cannot be read.

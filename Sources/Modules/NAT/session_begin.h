@@ -34,7 +34,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct work);
-} works SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} works SEC(".maps") __attribute__((btf_decl_tag("hover:internal"))) __attribute__((btf_decl_tag("hover:temporary")));
 
 static __always_inline struct work *work_here(void)
 {

@@ -275,14 +275,14 @@ struct {
 	__uint(max_entries, CACHED);
 	__type(key, __u32);
 	__type(value, struct cached4);
-} cache4 SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} cache4 SEC(".maps") __attribute__((btf_decl_tag("hover:internal"))) __attribute__((btf_decl_tag("hover:temporary")));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, CACHED);
 	__type(key, __u32);
 	__type(value, struct cached6);
-} cache6 SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} cache6 SEC(".maps") __attribute__((btf_decl_tag("hover:internal"))) __attribute__((btf_decl_tag("hover:temporary")));
 
 // What a port may cause the slow path to do.
 struct limits {

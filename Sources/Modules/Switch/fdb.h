@@ -68,14 +68,16 @@ struct {
 	__uint(max_entries, CACHED);
 	__type(key, __u32);
 	__type(value, struct cached_station);
-} sources SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} sources SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
+__attribute__((btf_decl_tag("hover:temporary")));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, CACHED);
 	__type(key, __u32);
 	__type(value, struct cached_station);
-} destinations SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} destinations SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
+__attribute__((btf_decl_tag("hover:temporary")));
 
 // How often stations were found behind another port than before.
 struct {
