@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 //
-// What rules counted, by their ids, so that it is kept while rules around them change. FirewallType+Counters.swift reads
+// What rules counted, by their ids, so that it is kept while rules around them change. RuleCounters.swift reads
 // and forgets it.
 #pragma once
 

@@ -257,7 +257,7 @@ static __always_inline int firewall_refuse(void *pkt, struct metadata *md, struc
 	return is_rejected ? pkt_continue(pkt, md, 2) : RX_DROP;
 }
 
-// Not inline, for the same reason.
+// Not inline, as firewall_accept.
 static __noinline int firewall_keep_verdict(struct firewall_scratch *here, int verdict)
 {
 	if (here->has_subject && here->match.is_cacheable && (verdict == FIREWALL_ACCEPT || verdict == FIREWALL_DROP))
