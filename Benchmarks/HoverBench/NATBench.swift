@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import APIClient
 import ArgumentParser
 import BPF
-import APIClient
 import HoverAPI
 import TestSupport
 import TypedValue

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ArgumentParser
 import APIClient
+import ArgumentParser
 import HoverAPI
 import TestSupport
 import TypedValue

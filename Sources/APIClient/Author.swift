@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HoverAPI
 import Foundation
+import HoverAPI
 
 extension HoverClient {
     /// The person behind this process: who called sudo, else the user by name, else by number; and the host.

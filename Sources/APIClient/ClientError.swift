@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HoverAPI
 import AsyncHTTPClient
 import Foundation
+import HoverAPI
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -22,6 +22,7 @@ public enum ClientError: Error, Hashable, CustomStringConvertible {
     /// The answer is not what Hover's API answers; `content` is its beginning.
     case unexpectedAnswer(Endpoint, status: Int, content: String, reason: String)
 
+    /// What went wrong, and what to do about it.
     public var description: String {
         let variable = Endpoint.environmentVariable
         switch self {

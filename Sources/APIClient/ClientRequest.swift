@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HoverAPI
 import AsyncHTTPClient
 import Foundation
+import HoverAPI
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1

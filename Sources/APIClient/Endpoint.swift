@@ -36,6 +36,7 @@ public enum Endpoint: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// As `init(_:)` reads it.
     public var description: String {
         switch self {
         case .unixSocket(let path): path

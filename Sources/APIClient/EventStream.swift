@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HoverAPI
 import AsyncHTTPClient
 import Foundation
+import HoverAPI
 import NIOCore
 
 /// The packets that a module sends to its slow path, as they come. They end when the module is deleted or `hoverd` stops.
 public struct PacketStream: AsyncSequence, Sendable {
+    /// A packet, with what the module said of it.
     public typealias Element = Packet
 
     let endpoint: Endpoint
     let body: HTTPClientResponse.Body
 
+    /// Begins to read; the stream can be read once.
     public func makeAsyncIterator() -> Iterator {
         Iterator(endpoint: endpoint, body: body.makeAsyncIterator())
     }
@@ -28,6 +30,7 @@ public struct PacketStream: AsyncSequence, Sendable {
             self.body = body
         }
 
+        /// The next packet; nil at the end.
         public mutating func next() async throws -> Packet? {
             while true {
                 if let data = waiting.popFirst() {

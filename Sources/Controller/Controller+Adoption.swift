@@ -219,7 +219,7 @@ extension Controller {
     private func refreshBuiltInCode() async throws(HoverError) {
         let modulesOfType = Dictionary(grouping: model.modules.values, by: \.type)
         for type in types.types {
-            // The code of all types takes 9 MB, which most machines would never need again.
+            // To look at the code of the others would only bring it into memory.
             guard let modules = modulesOfType[type.name] else { continue }
             let code = try types.code(of: type.name)
             let held = store.hold(code.stored)

@@ -87,8 +87,10 @@ import TypedValue
 
     /// Two rules that want the same place for their counters (`counters.h`): one of them counts elsewhere.
     @Test func rulesWithOnePlaceCountEachForItself() async throws {
-        // Of 4,097 rules at least two want the same.
-        let groups = Dictionary(grouping: (0...4096).map { "rule-\($0)" }) { FirewallRig.key(ofRule: $0) % 4096 }
+        // Of one rule more than there are places at least two want the same.
+        let groups = Dictionary(grouping: (0...RuleCounters.places).map { "rule-\($0)" }) {
+            FirewallRig.key(ofRule: $0) % UInt64(RuleCounters.places)
+        }
         let pair = try #require(groups.values.first { $0.count > 1 }).prefix(2)
         func config(_ ids: some Sequence<String>) -> TypedValue {
             [

@@ -79,7 +79,7 @@ struct FirewallRig {
     /// Packets that a rule was the match of: counted under its key, and in its place if that is its own.
     func packets(ofRule id: String) throws -> UInt64 {
         let key = Self.key(ofRule: id)
-        let place = StructureBytes().u32(UInt32(key % 4096)).bytes
+        let place = StructureBytes().u32(UInt32(key % UInt64(RuleCounters.places))).bytes
         let keyBytes = StructureBytes().u64(key).bytes
         let isOwner = try map("frequent_rules").value(for: place) == keyBytes
         return try packets(in: "rule_counts", at: keyBytes) + (isOwner ? packets(in: "frequent_counts", at: place) : 0)

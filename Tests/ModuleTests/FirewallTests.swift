@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import APIClient
+import Foundation
 import HoverAPI
 import TestSupport
 import Testing
@@ -37,15 +37,15 @@ import TypedValue
     }
 
     /// What the rules counted, by their ids.
-    static func packets(_ client: HoverClient) async throws -> [String: UInt64] {
-        try await list("rules", client).reduce(into: [:]) {
+    static func packets(_ client: HoverClient, of module: String = "fw") async throws -> [String: UInt64] {
+        try await list("rules", client, of: module).reduce(into: [:]) {
             if case .string(let id)? = $1["id"], case .unsigned(let packets)? = $1["packets"] { $0[id] = packets }
         }
     }
 
     /// What became of packets, both directions together.
-    static func counts(_ client: HoverClient, of module: String = "fw") async throws -> [String: UInt64] {
-        try await list("counts", client, of: module).reduce(into: [:]) {
+    static func counts(_ client: HoverClient) async throws -> [String: UInt64] {
+        try await list("counts", client).reduce(into: [:]) {
             if case .string(let what)? = $1["what"], case .unsigned(let packets)? = $1["packets"] {
                 $0[what, default: 0] += packets
             }
@@ -210,12 +210,18 @@ import TypedValue
                 #expect(try await !left.pings("10.0.0.2", wait: "0.3"))
             }
             // Rules that are no more have no counters.
-            try await daemon.apply(Self.manifest("rules: [{id: other, action: accept}]"))
+            try await daemon.apply(Self.manifest("rules: [{id: other, action: drop, source: 10.9.0.0/16}]"))
             try await wait(for: "the counters to go") {
                 let places = try await daemon.client.allEntries(of: "frequent_rules", in: "fw")
                 return try await daemon.client.allEntries(of: "rule_counts", in: "fw").count
-                    + places.filter { $0.value != 0 }.count <= 1
+                    + places.filter { $0.value != 0 }.count == 0
             }
+            // One that comes back begins anew.
+            try await daemon.apply(
+                Self.manifest("rules: [{id: from-left, action: accept, direction: ingress, protocol: icmp}]"))
+            #expect(try await left.pings("10.0.0.2"))
+            let anew = try await Self.packets(daemon.client)
+            #expect(anew == ["from-left": 1])
         }
     }
 

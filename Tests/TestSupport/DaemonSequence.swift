@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import APIClient
+import Foundation
 import HoverAPI
 
 /// One `hoverd` after the other on the same kernel state and store, each ended as a test likes.

@@ -11,7 +11,7 @@ struct RuleCounters {
     }
 
     /// What has a place by its id's low bits.
-    private static let places = 4096
+    static let places = 4096
     /// What the table of all others has room for.
     private static let mostEntries = 4 * FirewallConfiguration.mostRules
 
@@ -69,9 +69,8 @@ struct RuleCounters {
         }
         guard !gone.isEmpty else { return }
         gone.subtract(Self.keys(configuration.rules[...]))
-        let owners = try await owners()
         for rule in gone {
-            try await forget(rule, owners)
+            try await forget(rule)
         }
     }
 
@@ -79,13 +78,13 @@ struct RuleCounters {
         Set(rules.map(\.value.key))
     }
 
-    private func forget(_ rule: UInt64, _ owners: [[UInt8]: UInt64]) async throws {
+    private func forget(_ rule: UInt64) async throws {
         let key = StructureBytes().u64(rule).bytes
         for table in ["rule_counts", "rule_limits"] {
             try await module.remove(key, from: table)
         }
         let place = StructureBytes().u32(UInt32(rule % UInt64(Self.places))).bytes
-        guard owners[place] == rule else { return }
+        guard try await module.value(of: place, in: "frequent_rules") == key else { return }
         // Empty, on all CPUs, before it is another's.
         try await module.set([UInt8](repeating: 0, count: 16), for: place, in: "frequent_counts")
         try await module.set(StructureBytes().u64(0).bytes, for: place, in: "frequent_rules")

@@ -34,7 +34,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, struct hover_bucket);
-} rule_limits SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
+} rule_limits SEC(".maps");
 
 // A packet as rules see it.
 struct firewall_packet {
