@@ -66,10 +66,10 @@ struct Contest {
     }
 
     /// Adds what the sides reached in the middle, and what the way costs without any work where that was measured.
-    func add(_ name: String, _ figures: Figures, unit: String, bar: Double, to report: inout Report) {
+    func add(_ name: String, _ figures: Figures, unit: String, bar: Double?, to report: inout Report) {
         report.add(
             name, ours: median(figures.ours), peer: median(figures.peer), unit: unit, better: .higher,
-            bar: .ratio(bar))
+            bar: bar.map { .ratio($0) })
         if !figures.bare.isEmpty {
             report.add(
                 "  bare redirect_peer instead", ours: median(figures.bare), peer: median(figures.peer), unit: unit,

@@ -15,10 +15,61 @@ import TypedValue
         try await Self.check(count, packets, tracks: true, times: 1)
     }
 
-    /// Without connections, where the second of two packets is not looked up.
-    @Test(arguments: [(1, 60), (65, 300), (1000, 600)])
+    /// Without connections, where the second of two packets is not looked up. Few rules leave some fields to all of them
+    /// open: packets that differ there are one to the firewall.
+    @Test(arguments: (1...12).map { ($0, 100) } + [(65, 300), (1000, 600)])
     func decidesAgainAsBefore(_ count: Int, _ packets: Int) async throws {
         try await Self.check(count, packets, tracks: false, times: 2)
+    }
+
+    /// What a rule asks for, and a packet that differs there from one that is asked for.
+    enum Difference: CaseIterable {
+        case source, destination, source6, destination6, sourcePort, destinationPort, icmpType
+
+        var rule: TypedValue {
+            switch self {
+            case .source: ["action": "drop", "source": "10.0.0.1/32"]
+            case .destination: ["action": "drop", "destination": "10.0.0.2/32"]
+            case .source6: ["action": "drop", "source": "fd00::1/128"]
+            case .destination6: ["action": "drop", "destination": "fd00::2/128"]
+            case .sourcePort: ["action": "drop", "protocol": "udp", "source_ports": 1000]
+            case .destinationPort: ["action": "drop", "protocol": "udp", "destination_ports": 53]
+            case .icmpType: ["action": "drop", "protocol": "icmp", "icmp_type": 8]
+            }
+        }
+
+        var frames: (asked: FirewallFrame, other: FirewallFrame) {
+            var frame = FirewallFrame()
+            if self == .source6 || self == .destination6 {
+                frame.isIPv4 = false
+                frame.source = [0xfd] + [UInt8](repeating: 0, count: 14) + [1]
+                frame.destination = [0xfd] + [UInt8](repeating: 0, count: 14) + [2]
+            }
+            frame.number = self == .icmpType ? 1 : 17
+            var other = frame
+            switch self {
+            case .source, .source6: other.source[other.source.count - 1] = 9
+            case .destination, .destination6: other.destination[other.destination.count - 1] = 9
+            case .sourcePort: other.sourcePort = 9
+            case .destinationPort: other.destinationPort = 9
+            case .icmpType: other.type = 9
+            }
+            return (frame, other)
+        }
+    }
+
+    /// What was decided on one packet is not done to one that differs in what the only rule asks for.
+    @Test(arguments: Difference.allCases) func tellsPacketsApart(_ difference: Difference) async throws {
+        let config: TypedValue = [
+            "rules": [difference.rule], "accept_established": false, "drop_invalid": false,
+            "neighbour_discovery": "rules",
+        ]
+        let (asked, other) = difference.frames
+        try await FirewallRig.with(config) { rig, _ in
+            for frame in [asked, other, asked, other] { try rig.run(frame.bytes) }
+            #expect(try rig.packets(.ruleDropped) == 2)
+            #expect(try rig.packets(.defaultAccepted) == 2)
+        }
     }
 
     private static func check(_ count: Int, _ packets: Int, tracks: Bool, times: Int) async throws {

@@ -131,11 +131,12 @@ extension CompiledRules {
         ] + trees.flatMap { [$0.section.key, pair($0.page, $0.levels)] } + open.summary.flatMap { $0 }
     }
 
-    /// Of the configuration, what the program asks before any rule.
+    /// What the program knows before it looks at any rule.
     private var flags: UInt64 {
         let flags = [
             configuration.tracks, configuration.acceptsEstablished, configuration.dropsInvalid,
             configuration.acceptsARP, configuration.acceptsOther, configuration.acceptsDiscovery,
+            sources.isAskedFor, destinations.isAskedFor, sourcePorts.isAskedFor,
         ]
         return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt64($1.offset) : 0) }
     }
@@ -153,6 +154,8 @@ struct KindSection: Sendable {
 struct AddressSections: Sendable {
     var ipv4: TreeSection
     var ipv6: TreeSection
+
+    var isAskedFor: Bool { ipv4.isAskedFor || ipv6.isAskedFor }
 }
 
 /// What rules leave open, and by field which blocks of that are not 0.

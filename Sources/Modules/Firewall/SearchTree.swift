@@ -30,6 +30,9 @@ struct TreeSection: Sendable {
     var section: RuleSection
     var page: UInt32
     var levels: UInt32
+
+    /// Whether the field tells packets apart.
+    var isAskedFor: Bool { levels > 0 }
 }
 
 /// Cuts the values of a field into intervals within which the same rules match, and makes a search tree of them.

@@ -342,7 +342,7 @@ static __always_inline int firewall_handle_ip(void *pkt, struct metadata *md, st
 	    firewall_expects(pkt, &here->headers, FIREWALL_VERSION(root) | md->in_ifc))
 		return firewall_pass(md, FIREWALL_FRAGMENT);
 	here->has_subject = state == HOVER_UNTRACKED && !here->headers.fragment &&
-			    firewall_subject(pkt, md, &here->headers, &here->subject);
+			    firewall_subject(pkt, md, &here->headers, root, &here->subject);
 	if (here->has_subject) {
 		verdict = firewall_recall(&here->subject, FIREWALL_VERSION(root));
 		if (verdict)

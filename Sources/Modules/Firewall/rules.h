@@ -34,6 +34,10 @@ enum {
 	FIREWALL_ACCEPT_ARP = 8,
 	FIREWALL_ACCEPT_OTHER = 16,
 	FIREWALL_ACCEPT_NEIGHBOURS = 32,
+	// What rules ask for. By what none asks for, they tell no packets apart.
+	FIREWALL_ASK_SOURCE = 64,
+	FIREWALL_ASK_DESTINATION = 128,
+	FIREWALL_ASK_SOURCE_PORT = 256,
 };
 
 enum firewall_field {

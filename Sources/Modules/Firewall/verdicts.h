@@ -29,19 +29,41 @@ struct {
 } verdicts SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
 __attribute__((btf_decl_tag("hover:temporary")));
 
-// Fills what rules see of a packet, but for those with FIREWALL_PER_PACKET. Not the tuple of a connection: ICMP has its
-// type and code for a port. Returns false where the packet cannot be read.
+// All ones where rules ask for it, else 0. Without a branch, of which the verifier would follow both ways.
+static __always_inline __u64 firewall_asked(__u64 root, __u64 what)
+{
+	__u64 mask = -(__u64) !!(root & what);
+
+	asm volatile("" : "+r"(mask));
+	return mask;
+}
+
+static __always_inline void firewall_mask(ipv6_addr_t *address, __u64 mask)
+{
+	__u64 *words = __builtin_assume_aligned(address, 8);
+
+	words[0] &= mask;
+	words[1] &= mask;
+}
+
+// Fills what the rules see of a packet, but for those with FIREWALL_PER_PACKET: packets that differ in nothing else are
+// one and the same to them, as those of many clients are where no rule asks for their ports. ICMP has its type and code
+// for a destination port. Returns false where the packet cannot be read.
 static __always_inline bool firewall_subject(void *pkt, struct metadata *md, const struct hover_headers *headers,
-					     struct hover_tuple *subject)
+					     __u64 root, struct hover_tuple *subject)
 {
 	__u8 protocol = headers->l4_protocol;
 
 	if (!hover_load_addresses(pkt, headers, subject))
 		return false;
-	subject->source_port = headers->l4_offset ? headers->source_port : 0;
-	subject->destination_port = 0;
-	if (headers->l4_offset && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP))
+	firewall_mask(&subject->source, firewall_asked(root, FIREWALL_ASK_SOURCE));
+	firewall_mask(&subject->destination, firewall_asked(root, FIREWALL_ASK_DESTINATION));
+	subject->source_port = 0;
+	subject->destination_port = headers->l4_offset ? headers->source_port : 0;
+	if (headers->l4_offset && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP)) {
+		subject->source_port = headers->source_port & firewall_asked(root, FIREWALL_ASK_SOURCE_PORT);
 		subject->destination_port = headers->destination_port;
+	}
 	subject->protocol = protocol;
 	subject->echo_reply = 0;
 	// An IPv6 packet may have addresses that IPv4 is written as.
