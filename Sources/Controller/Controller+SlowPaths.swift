@@ -64,32 +64,30 @@ extension Controller {
         starts.yield(module.id)
     }
 
-    /// Runs one slow path, anew when it fails.
+    /// Runs one slow path until its module is deleted.
     private func runSlowPath(of id: String) async {
-        while !Task.isCancelled, let running = slowPaths.running[id], let module = model.modules[id],
+        guard let running = slowPaths.running[id] else { return }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.repeatSlowPath(of: id) }
+            await running.hasEnded()
+            group.cancelAll()
+        }
+    }
+
+    /// Runs a slow path, anew when it fails.
+    private func repeatSlowPath(of id: String) async {
+        while !Task.isCancelled, let module = model.modules[id],
             let type = module.type.flatMap({ try? types.type(named: $0) })
         {
-            let access = access(to: module)
-            let failed = await withTaskGroup(of: Bool.self) { group in
-                group.addTask {
-                    do {
-                        try await type.run(access)
-                        return false
-                    } catch is CancellationError {
-                        return false
-                    } catch {
-                        access.logger.error("the slow path of module \(access.name) failed, and begins again: \(error)")
-                        return true
-                    }
-                }
-                group.addTask {
-                    await running.hasEnded()
-                    return false
-                }
-                defer { group.cancelAll() }
-                return await group.next() ?? false
+            do {
+                return try await type.run(access(to: module))
+            } catch is CancellationError {
+                return
+            } catch {
+                // While a module is deleted, its tables go before its slow path is told.
+                guard await exclusively({ self.slowPaths.running[id] != nil }) else { return }
+                logger.error("the slow path of module \(module.name) failed, and begins again: \(error)")
             }
-            guard failed, slowPaths.running[id] != nil else { return }
             // A fault that comes at once must not fill the log.
             try? await Task.sleep(for: .seconds(1))
         }

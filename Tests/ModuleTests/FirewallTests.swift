@@ -211,17 +211,34 @@ import TypedValue
             }
             // Rules that are no more have no counters.
             try await daemon.apply(Self.manifest("rules: [{id: other, action: drop, source: 10.9.0.0/16}]"))
-            try await wait(for: "the counters to go") {
-                let places = try await daemon.client.allEntries(of: "frequent_rules", in: "fw")
-                return try await daemon.client.allEntries(of: "rule_counts", in: "fw").count
-                    + places.filter { $0.value != 0 }.count == 0
-            }
+            try await wait(for: "the counters to go") { try await Self.countersAreGone(daemon.client) }
             // One that comes back begins anew.
             try await daemon.apply(
                 Self.manifest("rules: [{id: from-left, action: accept, direction: ingress, protocol: icmp}]"))
             #expect(try await left.pings("10.0.0.2"))
             let anew = try await Self.packets(daemon.client)
             #expect(anew == ["from-left": 1])
+        }
+    }
+
+    private static func countersAreGone(_ client: HoverClient) async throws -> Bool {
+        let places = try await client.allEntries(of: "frequent_rules", in: "fw")
+        return try await client.allEntries(of: "rule_counts", in: "fw").isEmpty && places.allSatisfy { $0.value == 0 }
+    }
+
+    @Test func itsSlowPathBeginsAgainAfterAFault() async throws {
+        let fault = "the slow path of module fw failed, and begins again"
+        try await HoverDaemon.with(expectedWarnings: [fault]) { daemon in
+            let (left, _) = try await Self.addHosts(daemon.network)
+            try await daemon.apply(Self.manifest(Self.inward))
+            #expect(try await left.pings("10.0.0.2"))
+            let id = try await daemon.client.module("fw").id.dropFirst("m:".count)
+            let pin = "\(daemon.pinFolder)/modules/\(id)/tables/rule_counts"
+            try FileManager.default.moveItem(atPath: pin, toPath: pin + "-away")
+            try await daemon.apply(Self.manifest("rules: [{id: other, action: drop, source: 10.9.0.0/16}]"))
+            try await wait(for: "two faults") { try daemon.log.components(separatedBy: fault).count > 2 }
+            try FileManager.default.moveItem(atPath: pin + "-away", toPath: pin)
+            try await wait(for: "the counters to go") { try await Self.countersAreGone(daemon.client) }
         }
     }
 

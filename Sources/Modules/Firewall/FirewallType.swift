@@ -55,15 +55,9 @@ public struct FirewallType: ModuleType {
     public func run(_ module: any RunningModule) async throws {
         var known: FirewallConfiguration?
         for await value in await module.configurations() {
-            do {
-                let configuration = try FirewallConfiguration(ConfigReader(value), after: known)
-                try await RuleCounters(module).forgetRulesGone(from: configuration, after: known)
-                known = configuration
-            } catch {
-                // The module is being deleted, mostly; otherwise the next change tries again.
-                known = nil
-                module.logger.debug("counters of rules that are no more stay: \(error)")
-            }
+            let configuration = try FirewallConfiguration(ConfigReader(value), after: known)
+            try await RuleCounters(module).forgetRulesGone(from: configuration, after: known)
+            known = configuration
             // Rules that are changed one after the other need not all be looked through each time.
             try await Task.sleep(for: .seconds(1))
         }
