@@ -70,6 +70,34 @@ import TypedValue
         }
     }
 
+    /// What goes wrong in one part of a slow path is not left at that while its other parts wait.
+    @Test func theNATLearnsItsAddressAfterAFault() async throws {
+        func manifest(_ address: String) -> String {
+            """
+            modules:
+              - {name: gw, type: router, config: {interfaces: [{name: nat, addresses: [\(address)/24]}]}}
+              - {name: nat, type: nat}
+            links:
+              - {from: gw, to: nat}
+            """
+        }
+        let fault = "the slow path of module nat failed, and begins again"
+        try await HoverDaemon.with(expectedWarnings: [fault]) { daemon in
+            try await daemon.apply(manifest("203.0.113.2"))
+            func learned() async throws -> TypedValue? {
+                try await daemon.client.state(of: "nat")["learned_public_address"]
+            }
+            try await wait(for: "the address") { try await learned() == "203.0.113.2" }
+            let id = try await daemon.client.module("nat").id.dropFirst("m:".count)
+            let pin = "\(daemon.pinFolder)/modules/\(id)/tables/public_address"
+            try FileManager.default.moveItem(atPath: pin, toPath: pin + "-away")
+            try await daemon.apply(manifest("203.0.113.3"))
+            try await wait(for: "a fault") { try daemon.log.contains(fault) }
+            try FileManager.default.moveItem(atPath: pin + "-away", toPath: pin)
+            try await wait(for: "the other address") { try await learned() == "203.0.113.3" }
+        }
+    }
+
     /// With streams of packets going through, functions come, change and go.
     @Test func functionsAreExchangedWhilePacketsGoThrough() async throws {
         func manifest(_ wall: String, _ more: String = "") -> String {

@@ -10,10 +10,9 @@ extension NATType {
     /// The router is told which addresses are translated here: it answers ARP for them outside, and sends this way what
     /// insides have for them.
     public func run(_ module: any RunningModule) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingDiscardingTaskGroup { group in
             group.addTask { for await _ in await module.configurations() { try await follow(module) } }
             group.addTask { for await _ in await module.links() { try await follow(module) } }
-            try await group.waitForAll()
         }
     }
 

@@ -6,11 +6,10 @@ import TypedValue
 /// The fast path learns, and forgets by age. What a change of configuration or links makes wrong is forgotten here at once.
 extension SwitchType {
     public func run(_ module: any RunningModule) async throws {
-        try await withThrowingTaskGroup { group in
+        try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await followConfigurations(of: module) }
             group.addTask { try await followLinks(of: module) }
-            group.addTask { try await checkNames(of: module) }
-            try await group.waitForAll()
+            group.addTask { await checkNames(of: module) }
         }
     }
 
@@ -29,7 +28,7 @@ extension SwitchType {
     }
 
     /// Which numbers names have is decided by the configuration alone: links that are there already may differ.
-    private func checkNames(of module: any RunningModule) async throws {
+    private func checkNames(of module: any RunningModule) async {
         for await configuration in await module.configurations() {
             guard let config = try? SwitchConfig(ConfigReader(configuration)) else { continue }
             var links: [Int: LinkedPort] = [:]
