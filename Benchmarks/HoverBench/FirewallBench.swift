@@ -21,7 +21,7 @@ struct FirewallBench: AsyncParsableCommand {
         discussion: "And what it takes to load 10,000 rules, and to change one among them.")
 
     @Option(help: "Runs of each, alternating.")
-    var rounds = 3
+    var rounds = 5
 
     @Option(help: "Seconds of each run of TCP.")
     var seconds = 1

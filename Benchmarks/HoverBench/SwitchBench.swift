@@ -54,7 +54,7 @@ struct SwitchBench: AsyncParsableCommand {
 /// How long a contest takes.
 struct ContestOptions: ParsableArguments {
     @Option(help: "Runs of each, alternating.")
-    var rounds = 7
+    var rounds = 15
 
     @Option(help: "Seconds of each run of TCP.")
     var seconds = 2

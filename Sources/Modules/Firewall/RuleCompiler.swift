@@ -136,7 +136,7 @@ extension CompiledRules {
         let flags = [
             configuration.tracks, configuration.acceptsEstablished, configuration.dropsInvalid,
             configuration.acceptsARP, configuration.acceptsOther, configuration.acceptsDiscovery,
-            sources.isAskedFor, destinations.isAskedFor, sourcePorts.isAskedFor,
+            !sources.isAskedFor, !destinations.isAskedFor, !sourcePorts.isAskedFor,
         ]
         return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt64($1.offset) : 0) }
     }

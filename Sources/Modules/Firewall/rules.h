@@ -34,10 +34,10 @@ enum {
 	FIREWALL_ACCEPT_ARP = 8,
 	FIREWALL_ACCEPT_OTHER = 16,
 	FIREWALL_ACCEPT_NEIGHBOURS = 32,
-	// What rules ask for. By what none asks for, they tell no packets apart.
-	FIREWALL_ASK_SOURCE = 64,
-	FIREWALL_ASK_DESTINATION = 128,
-	FIREWALL_ASK_SOURCE_PORT = 256,
+	// What no rule asks for, and so tells no packets apart. Rules of an older build say nothing of it.
+	FIREWALL_ANY_SOURCE = 64,
+	FIREWALL_ANY_DESTINATION = 128,
+	FIREWALL_ANY_SOURCE_PORT = 256,
 };
 
 enum firewall_field {

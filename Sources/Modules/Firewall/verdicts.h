@@ -29,10 +29,10 @@ struct {
 } verdicts SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
 __attribute__((btf_decl_tag("hover:temporary")));
 
-// All ones where rules ask for it, else 0. Without a branch, of which the verifier would follow both ways.
-static __always_inline __u64 firewall_asked(__u64 root, __u64 what)
+// 0 where the rules take any, else all ones. Without a branch, of which the verifier would follow both ways.
+static __always_inline __u64 firewall_unless(__u64 root, __u64 any)
 {
-	__u64 mask = -(__u64) !!(root & what);
+	__u64 mask = -(__u64) !(root & any);
 
 	asm volatile("" : "+r"(mask));
 	return mask;
@@ -56,12 +56,12 @@ static __always_inline bool firewall_subject(void *pkt, struct metadata *md, con
 
 	if (!hover_load_addresses(pkt, headers, subject))
 		return false;
-	firewall_mask(&subject->source, firewall_asked(root, FIREWALL_ASK_SOURCE));
-	firewall_mask(&subject->destination, firewall_asked(root, FIREWALL_ASK_DESTINATION));
+	firewall_mask(&subject->source, firewall_unless(root, FIREWALL_ANY_SOURCE));
+	firewall_mask(&subject->destination, firewall_unless(root, FIREWALL_ANY_DESTINATION));
 	subject->source_port = 0;
 	subject->destination_port = headers->l4_offset ? headers->source_port : 0;
 	if (headers->l4_offset && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP)) {
-		subject->source_port = headers->source_port & firewall_asked(root, FIREWALL_ASK_SOURCE_PORT);
+		subject->source_port = headers->source_port & firewall_unless(root, FIREWALL_ANY_SOURCE_PORT);
 		subject->destination_port = headers->destination_port;
 	}
 	subject->protocol = protocol;
