@@ -34,6 +34,8 @@ public protocol ModuleType: Sendable {
     func setup(_ config: ConfigReader, after previous: ModuleSetup?) throws(ConfigError) -> ModuleSetup
 
     /// Runs the slow path of one module until the task is cancelled.
+    ///
+    /// - Throws: what it cannot go on after: it is run again a second later.
     func run(_ module: any RunningModule) async throws
 
     /// What the module has learned and counted, for people.
