@@ -85,7 +85,7 @@ extension Controller {
                 return
             } catch {
                 // While a module is deleted, its tables go before its slow path is told.
-                guard await exclusively({ self.slowPaths.running[id] != nil }) else { return }
+                guard await exclusively({ self.slowPaths.running[id] != nil }), !Task.isCancelled else { return }
                 logger.error("the slow path of module \(module.name) failed, and begins again: \(error)")
             }
             // A fault that comes at once must not fill the log.

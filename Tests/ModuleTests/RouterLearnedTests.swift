@@ -43,6 +43,25 @@ struct RouterLearnedTests {
         #expect(learned.routes[c] == .hops(hops(9)))
     }
 
+    @Test func routesThatFoundNoRoomAreSetWhereOthersGo() throws {
+        var learned = LearnedRoutes()
+        let (a, b) = (try prefix("10.1.0.0/16"), try prefix("10.2.0.0/16"))
+        let (c, six) = (try prefix("10.3.0.0/16"), try prefix("2001:db8::/48"))
+        _ = learned.change(to: [a: .blackhole, b: .hops(hops(1, 2)), c: .blackhole, six: .blackhole])
+        learned.miss(b)
+        learned.miss(six)
+        var changes = learned.change(to: [b: .hops(hops(1, 2)), c: .blackhole, six: .blackhole])
+        #expect(changes == [.remove(a)])
+        let again = learned.refill(after: changes)
+        #expect(
+            again == [.set(b, bytes: Route.hops(hops(1, 2)).bytes(prefixLength: 16, first: 0))], "only IPv4 has room")
+        changes = learned.change(to: [c: .blackhole, six: .blackhole])
+        #expect(learned.refill(after: changes).isEmpty)
+        changes = learned.change(to: [c: .blackhole])
+        #expect(changes == [.remove(six)])
+        #expect(learned.refill(after: changes).isEmpty, "what is no longer wanted is not missing")
+    }
+
     @Test func theKernelsRoutesAreMappedByTheirGateways() throws {
         var port = PortPlan(number: 3, name: "wan")
         port.addresses = [try prefix("192.0.2.2/24"), try prefix("2001:db8::2/64")]

@@ -73,6 +73,26 @@ import TypedValue
         }
     }
 
+    @Test func whatFindsNoRoomComesWhenOthersGo() async throws {
+        let config = "      route_table_size: 64\n      import_kernel_routes: {table: 100}"
+        try await RouterRig.with(config, expectedWarnings: ["learned routes have no room"]) { rig in
+            func change(_ verb: String, _ numbers: Range<Int>) async throws {
+                let lines = numbers.map {
+                    "route \(verb) 10.77.\($0).0/24 via 10.0.2.2 dev right onlink table 100"
+                }
+                try await rig.network.run("sh", "-c", "echo '\(lines.joined(separator: "\n"))' | ip -batch -")
+            }
+            func learned() async throws -> Set<TypedValue> {
+                Set(try await rig.list("routes").filter { $0["source"] == "learned" }.compactMap { $0["prefix"] })
+            }
+            try await change("add", 0..<80)
+            try await wait(for: "as many as there is room for") { try await learned().count == 64 }
+            try await change("delete", 0..<40)
+            let left = Set((40..<80).map { TypedValue.string("10.77.\($0).0/24") })
+            try await wait(for: "the others") { try await learned() == left }
+        }
+    }
+
     @Test func learnedRoutesSurviveTheDaemon() async throws {
         try await DaemonSequence.with { daemons in
             try await daemons.start()

@@ -12,8 +12,9 @@ struct LearnedRoutes: Sendable {
         case remove(IPPrefix)
     }
 
-    /// As the tables have them.
+    /// As the tables have them, but for those that they had no room for.
     private(set) var routes: [IPPrefix: Route]
+    private var missing: Set<IPPrefix> = []
     private var places: [[Hop]: Int] = [:]
     private let room: Int
     /// Routes of several next hops that got one only, because the table of paths is full.
@@ -55,9 +56,36 @@ struct LearnedRoutes: Sendable {
             changes.append(.set(prefix, bytes: route.bytes(prefixLength: prefix.length, first: first)))
         }
         for prefix in routes.keys where wanted[prefix] == nil { changes.append(.remove(prefix)) }
+        for change in changes {
+            switch change {
+            case .set(let prefix, _), .remove(let prefix): missing.remove(prefix)
+            case .setPath: break
+            }
+        }
         routes = lasting
         places = places.filter { inUse.contains($0.key) }
         return changes
+    }
+
+    /// Notes that a route could not be set: its table has no room.
+    mutating func miss(_ prefix: IPPrefix) {
+        missing.insert(prefix)
+    }
+
+    /// Sets routes that are missing, as many as others were removed.
+    mutating func refill(after changes: [Change]) -> [Change] {
+        guard !missing.isEmpty else { return [] }
+        var room: [Bool: Int] = [:]
+        for case .remove(let prefix) in changes { room[prefix.isIPv4, default: 0] += 1 }
+        var again: [Change] = []
+        for prefix in missing where room.values.contains(where: { $0 > 0 }) {
+            guard let left = room[prefix.isIPv4], left > 0, let route = routes[prefix] else { continue }
+            room[prefix.isIPv4] = left - 1
+            let first = route.group.flatMap { places[$0] } ?? 0
+            again.append(.set(prefix, bytes: route.bytes(prefixLength: prefix.length, first: first)))
+        }
+        for case .set(let prefix, _) in again { missing.remove(prefix) }
+        return again
     }
 
     private func takePlace(for group: [Hop], keeping before: [[Hop]: Int]) -> Int? {

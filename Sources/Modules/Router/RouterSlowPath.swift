@@ -257,6 +257,13 @@ actor RouterSlowPath {
         for (port, lease) in leases { wanted.merge(lease.routes(port: port)) { _, ours in ours } }
         let changes = learned.change(to: wanted)
         guard !changes.isEmpty else { return }
+        await perform(changes)
+        await perform(learned.refill(after: changes))
+        await refresh()
+    }
+
+    private func perform(_ changes: [LearnedRoutes.Change]) async {
+        guard !changes.isEmpty else { return }
         var failures = 0
         for change in changes {
             do {
@@ -270,6 +277,7 @@ actor RouterSlowPath {
                 }
             } catch {
                 failures += 1
+                if case .set(let prefix, _) = change { learned.miss(prefix) }
             }
         }
         if failures > 0 || learned.reduced > 0 {
@@ -277,7 +285,6 @@ actor RouterSlowPath {
                 "router \(module.name): \(failures) learned routes have no room, \(learned.reduced) have one next hop only"
             )
         }
-        await refresh()
     }
 
     private var importedRoutes: [IPPrefix: Route] {
@@ -300,12 +307,16 @@ actor RouterSlowPath {
         routeImport = (
             table,
             Task { [weak self] in
-                do {
-                    let (watcher, routes) = try RouteWatcher.start(table: UInt32(table))
-                    defer { watcher.stop() }
-                    for await list in routes { await self?.take(list) }
-                } catch {
-                    logger.error("router \(name): \(error); the kernel's routes are not followed")
+                while !Task.isCancelled {
+                    do {
+                        let (watcher, routes) = try RouteWatcher.start(table: UInt32(table))
+                        defer { watcher.stop() }
+                        for await list in routes { await self?.take(list) }
+                        return
+                    } catch {
+                        logger.error("router \(name): \(error); the kernel's routes are not followed until that works")
+                        try? await Task.sleep(for: .seconds(10))
+                    }
                 }
             }
         )
