@@ -8,8 +8,6 @@
 #include "counters.h"
 #include "rules.h"
 
-#define FIREWALL_VERDICT_BITS 10
-
 struct firewall_verdict {
 	// Of the rules; 0: there is none.
 	__u64 version;
@@ -20,12 +18,19 @@ struct firewall_verdict {
 	__u64 action;
 };
 
-// Each CPU's own. Of packets with the same place the last one has it.
+#define FIREWALL_VERDICT_BITS 11
+
+// On packets whose hashes have the same high bits: the last two, the last one first.
+struct firewall_verdicts {
+	struct firewall_verdict last[2];
+};
+
+// Each CPU's own.
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1 << FIREWALL_VERDICT_BITS);
 	__type(key, __u32);
-	__type(value, struct firewall_verdict);
+	__type(value, struct firewall_verdicts);
 } verdicts SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
 __attribute__((btf_decl_tag("hover:temporary")));
 
@@ -72,36 +77,48 @@ static __always_inline bool firewall_subject(void *pkt, struct metadata *md, con
 	return true;
 }
 
-static __always_inline struct firewall_verdict *firewall_verdict_of(const struct hover_tuple *subject)
+static __always_inline struct firewall_verdicts *firewall_verdicts_of(const struct hover_tuple *subject)
 {
 	const __u64 *words = (const __u64 *)subject;
 	__u64 hash = 0;
-	__u32 place;
+	__u32 number;
 
 #pragma clang loop unroll(full)
 	for (int index = 0; index < sizeof(*subject) / sizeof(*words); index++)
 		// Fibonacci hashing (Knuth, TAOCP 3, 6.4): 2^64 divided by the golden ratio.
 		hash = (hash ^ words[index]) * 0x9e3779b97f4a7c15;
-	place = hash >> (64 - FIREWALL_VERDICT_BITS);
-	return bpf_map_lookup_elem(&verdicts, &place);
+	number = hash >> (64 - FIREWALL_VERDICT_BITS);
+	return bpf_map_lookup_elem(&verdicts, &number);
 }
 
 // What was decided on such a packet by the rules of a version; NULL if nothing is known.
 static __always_inline const struct firewall_verdict *firewall_recall(const struct hover_tuple *subject, __u64 version)
 {
-	const struct firewall_verdict *verdict = firewall_verdict_of(subject);
+	const struct firewall_verdicts *known = firewall_verdicts_of(subject);
 
-	return verdict && verdict->version == version && hover_tuple_is(&verdict->subject, subject) ? verdict : NULL;
+	if (!known)
+		return NULL;
+#pragma clang loop unroll(full)
+	for (int index = 0; index < 2; index++) {
+		const struct firewall_verdict *verdict = &known->last[index];
+
+		if (verdict->version == version && hover_tuple_is(&verdict->subject, subject))
+			return verdict;
+	}
+	return NULL;
 }
 
 static __always_inline void firewall_keep(const struct hover_tuple *subject, __u64 version, __u64 rule, __u64 action)
 {
-	struct firewall_verdict *verdict = firewall_verdict_of(subject);
+	struct firewall_verdicts *known = firewall_verdicts_of(subject);
 
-	if (!verdict)
+	if (!known)
 		return;
-	verdict->version = version;
-	verdict->subject = *subject;
-	verdict->rule = rule;
-	verdict->action = action;
+	known->last[1] = known->last[0];
+	known->last[0] = (struct firewall_verdict){
+		.version = version,
+		.subject = *subject,
+		.rule = rule,
+		.action = action,
+	};
 }
