@@ -43,8 +43,8 @@ struct firewall_scratch {
 	// The number of its connection; 0: there is none.
 	__u32 slot;
 	__u32 is_reply;
-	// Whether a verdict on it can be kept, and as what.
-	__u32 has_subject;
+	// What the rules of a version see of it, that a verdict is kept as; 0: none can be.
+	__u64 subject_version;
 	struct hover_tuple subject;
 };
 
@@ -260,7 +260,9 @@ static __always_inline int firewall_refuse(void *pkt, struct metadata *md, struc
 // Not inline, as firewall_accept.
 static __noinline int firewall_keep_verdict(struct firewall_scratch *here, int verdict)
 {
-	if (here->has_subject && here->match.is_cacheable && (verdict == FIREWALL_ACCEPT || verdict == FIREWALL_DROP))
+	// Rules that were exchanged meanwhile may ask for more.
+	if (here->subject_version == here->packet.version && here->match.is_cacheable &&
+	    (verdict == FIREWALL_ACCEPT || verdict == FIREWALL_DROP))
 		firewall_keep(&here->subject, here->packet.version, here->match.rule, verdict);
 	return 0;
 }
@@ -341,10 +343,11 @@ static __always_inline int firewall_handle_ip(void *pkt, struct metadata *md, st
 	if (here->headers.fragment > HOVER_FRAGMENT_FIRST &&
 	    firewall_expects(pkt, &here->headers, FIREWALL_VERSION(root) | md->in_ifc))
 		return firewall_pass(md, FIREWALL_FRAGMENT);
-	here->has_subject = state == HOVER_UNTRACKED && !here->headers.fragment &&
-			    firewall_subject(pkt, md, &here->headers, root, &here->subject);
-	if (here->has_subject) {
-		verdict = firewall_recall(&here->subject, FIREWALL_VERSION(root));
+	here->subject_version = 0;
+	if (state == HOVER_UNTRACKED && !here->headers.fragment &&
+	    firewall_subject(pkt, md, &here->headers, root, &here->subject)) {
+		here->subject_version = FIREWALL_VERSION(root);
+		verdict = firewall_recall(&here->subject, here->subject_version);
 		if (verdict)
 			return firewall_repeat(md, verdict);
 	}
