@@ -74,17 +74,16 @@ struct LearnedRoutes: Sendable {
 
     /// Sets routes that are missing, as many as others were removed.
     mutating func refill(after changes: [Change]) -> [Change] {
-        guard !missing.isEmpty else { return [] }
         var room: [Bool: Int] = [:]
         for case .remove(let prefix) in changes { room[prefix.isIPv4, default: 0] += 1 }
         var again: [Change] = []
-        for prefix in missing where room.values.contains(where: { $0 > 0 }) {
+        for prefix in missing {
             guard let left = room[prefix.isIPv4], left > 0, let route = routes[prefix] else { continue }
             room[prefix.isIPv4] = left - 1
+            missing.remove(prefix)
             let first = route.group.flatMap { places[$0] } ?? 0
             again.append(.set(prefix, bytes: route.bytes(prefixLength: prefix.length, first: first)))
         }
-        for case .set(let prefix, _) in again { missing.remove(prefix) }
         return again
     }
 

@@ -34,7 +34,7 @@ actor RouterSlowPath {
     var refreshDue: UInt64 = 0
     var incomplete = 0
     private var generation: UInt32 = 0
-    private var routeImport: (table: Int, task: Task<Void, Never>)?
+    private var routeImport: (table: Int, task: Task<Void, any Error>)?
     private var isBusy = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
@@ -307,16 +307,17 @@ actor RouterSlowPath {
         routeImport = (
             table,
             Task { [weak self] in
-                while !Task.isCancelled {
-                    do {
+                while true {
+                    do throws(NetlinkError) {
                         let (watcher, routes) = try RouteWatcher.start(table: UInt32(table))
                         defer { watcher.stop() }
                         for await list in routes { await self?.take(list) }
                         return
                     } catch {
                         logger.error("router \(name): \(error); the kernel's routes are not followed until that works")
-                        try? await Task.sleep(for: .seconds(10))
                     }
+                    // Throws when the task is cancelled, and nothing else does.
+                    try await Task.sleep(for: .seconds(10))
                 }
             }
         )
