@@ -16,18 +16,23 @@ public struct RESTServer: Sendable {
         self.logger = logger
     }
 
-    /// A service that listens on one address until it is shut down.
+    /// A service that serves on one address until it is shut down.
     ///
-    /// A Unix socket is replaced when it exists already (take a lock first), and is its owner's alone.
-    public func application(address: BindAddress) -> some ApplicationProtocol {
+    /// - Parameter onListening: called once clients can connect.
+    public func listener(on address: Listener.Address, onListening: @escaping @Sendable () -> Void = {}) -> Listener {
         let backend = backend
         let responder = Responder(routes: .all, logger: logger) { (route, call) async throws(HoverError) in
             try await backend.answer(route, call)
         }
-        return Self.application(address: address, responder: responder, logger: logger)
+        return Listener(
+            address: address,
+            application: Self.application(
+                address: address.bindAddress, responder: responder, onListening: onListening, logger: logger))
     }
 
-    static func application(address: BindAddress, responder: Responder, logger: Logger) -> Application<Responder> {
+    static func application(
+        address: BindAddress, responder: Responder, onListening: @escaping @Sendable () -> Void = {}, logger: Logger
+    ) -> Application<Responder> {
         Application(
             responder: responder,
             // Longer than clients keep idle connections, so that it is seldom the server who ends one under a request.
@@ -35,7 +40,7 @@ public struct RESTServer: Sendable {
                 configuration: .init(additionalChannelHandlers: [ContinueHandler()], idleTimeout: .minutes(5))),
             configuration: ApplicationConfiguration(address: address),
             onServerRunning: { channel in
-                guard let path = channel.localAddress?.pathname, chmod(path, 0o600) != 0 else { return }
+                guard let path = channel.localAddress?.pathname, chmod(path, 0o600) != 0 else { return onListening() }
                 let reason = String(cString: strerror(errno))
                 logger.critical("cannot keep other users from \(path) (\(reason)): not serving")
                 channel.close(promise: nil)

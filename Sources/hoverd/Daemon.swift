@@ -85,8 +85,12 @@ struct Daemon {
             InterfaceFollower(controller: controller), ModuleLogFollower(controller: controller),
             SlowPathRunner(controller: controller),
         ]
-        services.append(server.application(address: .unixDomainSocket(path: socket)))
-        services += listen.map { server.application(address: .hostname($0.host, port: $0.port)) }
+        let (listening, isListening) = AsyncStream<Void>.makeStream()
+        services += listen.map {
+            server.listener(on: .tcp(host: $0.host, port: $0.port), onListening: { isListening.yield() })
+        }
+        services.append(
+            LastService(service: server.listener(on: .socket(path: socket)), others: listening, count: listen.count))
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) },
@@ -108,6 +112,22 @@ struct Daemon {
             _ = try await tasks.next()
             return .takenDown
         }
+    }
+}
+
+/// Begins a service when others have begun: who finds `hoverd`'s socket finds its TCP addresses too.
+struct LastService: Service {
+    let service: any Service
+    /// Has an element for each of the others, as it begins.
+    let others: AsyncStream<Void>
+    let count: Int
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in others.prefix(count) {}
+        }
+        guard !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
+        try await service.run()
     }
 }
 

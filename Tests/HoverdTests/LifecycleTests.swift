@@ -97,6 +97,51 @@ import Testing
         }
     }
 
+    @Test func whoFindsItsSocketFindsItsAddressesToo() async throws {
+        try await HoverDaemon.with(arguments: ["--listen", "127.0.0.1:5002", "--listen", "[::1]:5002"]) { daemon in
+            let lines = try daemon.log.split(separator: "\n").filter { $0.contains("listening on") }
+            #expect(lines.count == 3)
+            #expect(lines.last?.contains(daemon.socket) == true, "\(lines)")
+            for host in ["127.0.0.1", "[::1]"] {
+                let answer = try await daemon.network.run("curl", "-sfg", "http://\(host):5002/v1/version")
+                #expect(answer.contains("version"))
+            }
+        }
+    }
+
+    @Test func anAddressThatIsTakenIsNamed() async throws {
+        try await Network.with { network in
+            let folder = "/tmp/\(network.name)"
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let command = HoverDaemon.command(in: network, folder: folder)
+            let holder = """
+                import socket, subprocess, sys
+                with socket.create_server(("127.0.0.1", 5002)):
+                    sys.exit(subprocess.run(sys.argv[1:]).returncode)
+                """
+            let result = try await attempt(
+                ["nsenter", "--net=/run/netns/\(network.namespace)", "python3", "-c", holder] + command
+                    + ["--listen", "127.0.0.1:5002"])
+            try await shell(command + ["--down"])
+            #expect(!result.succeeded)
+            #expect(result.errors.contains("cannot listen on 127.0.0.1:5002 (Address already in use)"), "\(result)")
+            #expect(!result.errors.contains("hover.sock"), "it never served: \(result.errors)")
+        }
+    }
+
+    @Test func aSocketOfTooLongAPathIsNamed() async throws {
+        try await Network.with { network in
+            let folder = "/tmp/\(network.name)"
+            let deep = folder + "/" + String(repeating: "x", count: 100)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let command = HoverDaemon.command(in: network, folder: deep)
+            let result = try await attempt(command)
+            try await shell(command + ["--down"])
+            #expect(!result.succeeded)
+            #expect(result.errors.contains("cannot listen on \(deep)/hover.sock (the path of a Unix socket"))
+        }
+    }
+
     @Test func refusesToListenBeyondLoopback() async throws {
         try await Network.with { network in
             let folder = "/tmp/\(network.name)"
