@@ -62,6 +62,8 @@ public struct IPAddress: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// `0.0.0.0`.
     public static let any4 = IPAddress(ipv4: 0)
+    /// `::`.
+    public static let any6 = IPAddress(unchecked: [UInt8](repeating: 0, count: 16))
     /// `255.255.255.255`.
     public static let broadcast4 = IPAddress(ipv4: .max)
 

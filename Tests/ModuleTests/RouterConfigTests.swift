@@ -171,6 +171,28 @@ struct RouterConfigTests {
                     + ", \"static_routes\": [{\"network\": \"10.5.0.0\", \"netmask\": \"255.255.0.0\", \"interface\": \"lam\"}]",
                 "/static_routes/0/interface", "did you mean 'lan'?"
             ),
+            (
+                "\"interfaces\": [{\"name\": \"lan\", \"delegated\": {\"from\": \"wan\"}}, {\"name\": \"wan\"}]",
+                "/interfaces/0/delegated/from", "no other interface \"wan\" with prefix_delegation"
+            ),
+            (
+                """
+                "interfaces": [{"name": "a", "prefix_delegation": true, "delegated": {"from": "a"}}]
+                """, "/interfaces/0/delegated/from", "no other interface \"a\""
+            ),
+            (
+                """
+                "interfaces": [
+                    {"name": "a", "delegated": {"from": "wan", "subnet": 1}},
+                    {"name": "b", "delegated": {"from": "wan", "subnet": 1}},
+                    {"name": "wan", "prefix_delegation": true}]
+                """, "/interfaces/1/delegated/subnet", "subnet 1 is that of \"a\" already"
+            ),
+            (
+                """
+                "interfaces": [{"name": "a", "delegated": {"subnet": -1}}, {"name": "wan", "prefix_delegation": true}]
+                """, "/interfaces/0/delegated", "from"
+            ),
             (two + ", \"route_tabel_size\": 100", "/route_tabel_size", "did you mean 'route_table_size'?"),
             (
                 "\"interfaces\": [{\"name\": \"a\", \"router_advertisements\": {\"interval\": 600, \"lifetime\": 60}}]",

@@ -63,6 +63,8 @@ private func udp6(
             #expect(try await rig.left.pings("10.0.2.2", wait: "5"))
             #expect(try await rig.left.pings("2001:db8:2::2", wait: "5"))
             let mac = try #require(try await rig.mac(port: 1))
+            // What hosts send by themselves, as for groups that they join, would be counted too.
+            for host in [rig.left, rig.right] { try await host.run("ip", "link", "set", "eth0", "down") }
             func four(_ packet: IPv4Packet) -> [UInt8] { Self.frame(packet.bytes, to: mac) }
             func six(_ packet: IPv6Packet) -> [UInt8] { Self.frame(packet.bytes, to: mac, type: EtherType.ipv6) }
             let good = try udp().bytes
@@ -262,6 +264,70 @@ private func udp6(
                 NeighbourMessage(message)
                     == .advertisement(target: target, address: mac, isRouter: true, isSolicited: true, overrides: true))
             #expect(try await rig.neighbour("fe80::7") == "stale")
+        }
+    }
+
+    /// A router advertisement, or something like it.
+    private static func advertisement(
+        from source: String, lifetime: UInt32 = 1800, hopLimit: UInt8 = 255, code: UInt8 = 0, options: [UInt8] = []
+    ) throws -> [UInt8] {
+        let source = try address(source)
+        let group = try address("ff02::1")
+        let message = ICMPMessage(
+            type: 134, code: code, word: lifetime, body: [UInt8](repeating: 0, count: 8) + options)
+        var packet = IPv6Packet(
+            nextHeader: IPProtocol.icmpv6, source: source, destination: group,
+            payload: message.bytes(source: source, destination: group))
+        packet.hopLimit = hopLimit
+        return frame(packet.bytes, to: .multicast(group), type: EtherType.ipv6)
+    }
+
+    @Test func advertisementsOfAProviderGiveADefaultRoute() async throws {
+        try await RouterRig.with(interface: ", prefix_delegation: true") { rig in
+            func gateways() async throws -> [TypedValue] {
+                try await rig.list("routes").filter { $0["prefix"] == "::/0" }.compactMap { $0["via"] }
+            }
+            for bad in [
+                try Self.advertisement(from: "2001:db8:1::66"), try Self.advertisement(from: "fe80::61", hopLimit: 64),
+                try Self.advertisement(from: "fe80::62", code: 1),
+                try Self.advertisement(from: "fe80::63", lifetime: 0),
+                try Self.advertisement(from: "fe80::64", options: [1, 0, 0, 0, 0, 0, 0, 0]),
+                try Self.advertisement(from: "fe80::65", options: [3, 4, 0, 0, 0, 0, 0, 0]),
+            ] {
+                _ = try await rig.receive(bad)
+            }
+            // The other port has no provider.
+            _ = try await rig.receive(try Self.advertisement(from: "fe80::67"), port: 2)
+            // They are taken one after the other: had one of those been heeded, it would be kept.
+            _ = try await rig.receive(try Self.advertisement(from: "fe80::77"))
+            try await wait(for: "a default route") { try await gateways() == [["fe80::77%left"]] }
+            _ = try await rig.receive(try Self.advertisement(from: "fe80::78"))
+            _ = try await rig.receive(try Self.advertisement(from: "fe80::77", lifetime: 0))
+            try await wait(for: "the other one") { try await gateways() == [["fe80::78%left"]] }
+            _ = try await rig.receive(try Self.advertisement(from: "fe80::78", lifetime: 1))
+            try await wait(for: "its end") { try await gateways().isEmpty }
+            #expect(try await rig.drops()["nd_invalid"] == 2)
+        }
+    }
+
+    /// Port 546 is a client's where there is one.
+    @Test func messagesOfDHCPv6AreForPortsWithAProvider() async throws {
+        try await RouterRig.with(interface: ", prefix_delegation: true") { rig in
+            for port in [1, 2] {
+                let mac = try #require(try await rig.mac(port: port))
+                let to = IPAddress.linkLocal(of: mac)
+                for (destination, count) in [(to, port == 1 ? 0 : 1), (try address("2001:db8:\(port)::1"), 1)] {
+                    let before = try await rig.drops()["no_listener"] ?? 0
+                    let source = try address("fe80::77")
+                    let payload = UDPDatagram(sourcePort: 547, destinationPort: 546, payload: [7, 0, 0, 1])
+                        .bytes(source: source, destination: destination)
+                    let packet = IPv6Packet(
+                        nextHeader: IPProtocol.udp, source: source, destination: destination, payload: payload)
+                    _ = try await rig.receive(Self.frame(packet.bytes, to: mac, type: EtherType.ipv6), port: port)
+                    let counted = try await (rig.drops()["no_listener"] ?? 0) - before
+                    #expect(counted == UInt64(count), "\(port) \(destination)")
+                }
+            }
         }
     }
 

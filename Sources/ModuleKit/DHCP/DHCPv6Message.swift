@@ -25,16 +25,40 @@ public struct DHCPv6Message: Sendable, Hashable {
         public static let nonTemporaryAddresses = Option(rawValue: 3)
         public static let temporaryAddresses = Option(rawValue: 4)
         public static let optionRequest = Option(rawValue: 6)
+        public static let preference = Option(rawValue: 7)
+        public static let elapsedTime = Option(rawValue: 8)
+        public static let status = Option(rawValue: 13)
         /// RFC 3646.
         public static let dns = Option(rawValue: 23)
         /// RFC 3646.
         public static let domainSearch = Option(rawValue: 24)
+        /// An association of delegated prefixes (IA_PD).
         public static let delegatedPrefix = Option(rawValue: 25)
+        /// A prefix of such an association (IAPREFIX).
+        public static let prefix = Option(rawValue: 26)
         /// RFC 4075.
         public static let sntp = Option(rawValue: 31)
         public static let informationRefreshTime = Option(rawValue: 32)
         /// RFC 5908.
         public static let ntp = Option(rawValue: 56)
+        /// How long a client that nobody answers may wait (SOL_MAX_RT).
+        public static let longestSolicit = Option(rawValue: 82)
+    }
+
+    /// What became of a request (RFC 8415, section 21.13).
+    public enum Status: Sendable, Hashable {
+        case success, unspecifiedFailure, noAddresses, noBinding, notOnLink, useMulticast, noPrefix
+        case other(UInt16)
+
+        /// Of an option's value.
+        init(_ value: [UInt8]) {
+            let known: [Status] = [
+                .success, .unspecifiedFailure, .noAddresses, .noBinding, .notOnLink, .useMulticast, .noPrefix,
+            ]
+            var reader = StructureReader(value)
+            let number = reader.be16()
+            self = Int(number) < known.count ? known[Int(number)] : .other(number)
+        }
     }
 
     public static let serverPort: UInt16 = 547
@@ -71,6 +95,18 @@ public struct DHCPv6Message: Sendable, Hashable {
             })
     }
 
+    /// Of the message as a whole.
+    public var status: Status { self[.status].map(Status.init) ?? .success }
+
+    /// Seconds that a client may wait at most until it looks for servers again; nil where the server does not say, or
+    /// says what cannot be (RFC 8415, section 21.24).
+    var longestSolicit: Int? {
+        guard let value = self[.longestSolicit], value.count == 4 else { return nil }
+        var reader = StructureReader(value)
+        let seconds = Int(reader.be32())
+        return (60...86_400).contains(seconds) ? seconds : nil
+    }
+
     public static func == (one: DHCPv6Message, other: DHCPv6Message) -> Bool { one.bytes == other.bytes }
 
     public func hash(into hasher: inout Hasher) {
@@ -96,7 +132,15 @@ extension DHCPv6Message {
         guard let kind = Kind(rawValue: bytes[0]) else { throw .unknownKind(bytes[0]) }
         guard kind != .relayForward, kind != .relayReply else { throw .relayed }
         self.init(kind, transaction: bytes[1..<4].reduce(0) { $0 << 8 | UInt32($1) })
-        var rest = bytes[4...]
+        options = try Self.options(in: bytes[4...])
+    }
+
+    /// The options that fill some bytes, in their order.
+    static func options(
+        in bytes: some Collection<UInt8>
+    ) throws(DHCPv6MessageError) -> [(code: Option, value: [UInt8])] {
+        var options: [(code: Option, value: [UInt8])] = []
+        var rest = Array(bytes)[...]
         while !rest.isEmpty {
             guard rest.count >= 4 else { throw .truncatedOption }
             var reader = StructureReader(rest.prefix(4))
@@ -107,6 +151,7 @@ extension DHCPv6Message {
             options.append((Option(rawValue: code), Array(rest.prefix(length))))
             rest = rest.dropFirst(length)
         }
+        return options
     }
 
     /// The payload of a UDP packet.

@@ -6,8 +6,10 @@ import TypedValue
 extension AdvertisementConfig {
     /// A router advertisement of a port (RFC 4861, section 4.2).
     ///
-    /// - Parameter isLast: the port advertises no more, so hosts are to look for another router.
-    func message(of port: PortPlan, mac: MACAddress, isLast: Bool = false) -> ICMPMessage {
+    /// - Parameters:
+    ///   - prefixes: what hosts may use.
+    ///   - isLast: the port advertises no more, so hosts are to look for another router.
+    func message(with prefixes: [AdvertisedPrefix], mac: MACAddress, isLast: Bool = false) -> ICMPMessage {
         let flags = (isManaged ? 0x80 : 0) | (hasOther ? 0x40 : 0)
         let word = UInt32(hopLimit) << 24 | UInt32(flags) << 16 | UInt32(isLast ? 0 : lifetime)
         // Reachable time and retransmission time: unspecified.
@@ -16,9 +18,7 @@ extension AdvertisementConfig {
         if let mtu {
             body += DiscoveryOption.bytes(DiscoveryOption.mtu, StructureBytes().be16(0).be32(mtu).bytes)
         }
-        for prefix in prefixes ?? port.addresses.filter({ !$0.isIPv4 }).map(AdvertisedPrefix.init) {
-            body += prefix.option
-        }
+        for prefix in prefixes { body += prefix.option }
         // The lifetime that RFC 8106, section 5.1, proposes.
         let known = isLast ? 0 : 3 * interval
         if !nameServers.isEmpty {
@@ -31,12 +31,19 @@ extension AdvertisementConfig {
                 DiscoveryOption.searchList,
                 StructureBytes().be16(0).be32(known).bytes(searchList.flatMap(Self.labels)).bytes)
         }
-        return ICMPMessage(type: 134, word: word, body: body)
+        return ICMPMessage(type: RouterAdvertisement.type, word: word, body: body)
     }
 
     /// A domain name as DNS writes it (RFC 1035, section 3.1).
     private static func labels(_ name: String) -> [UInt8] {
         name.split(separator: ".").flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) } + [0]
+    }
+}
+
+extension PortPlan {
+    /// The prefixes that the configuration has it advertise.
+    var advertisedPrefixes: [AdvertisedPrefix] {
+        advertisements?.prefixes ?? addresses.filter { !$0.isIPv4 }.map(AdvertisedPrefix.init)
     }
 }
 

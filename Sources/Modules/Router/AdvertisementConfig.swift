@@ -67,6 +67,14 @@ struct AdvertisedPrefix: Sendable, Hashable {
         isAutonomous = prefix.length == 64
     }
 
+    /// Of a delegated prefix, for as long as that is left.
+    init(_ prefix: IPPrefix, remaining: (preferred: Int?, valid: Int?)) {
+        self.init(prefix)
+        let forever = 0xffff_ffff
+        validLifetime = remaining.valid.map { min($0, forever) } ?? forever
+        preferredLifetime = remaining.preferred.map { min($0, validLifetime) } ?? validLifetime
+    }
+
     init(_ config: ConfigReader) throws(ConfigError) {
         self.init(try config.required("prefix", .prefix, "an IPv6 prefix; of 64 bits for hosts to make addresses in"))
         let isForever = 0xffff_ffff

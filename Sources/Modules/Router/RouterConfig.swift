@@ -75,6 +75,8 @@ struct RouterInterface {
     var mtu: Int?
     var reversePath: ReversePath
     var hasDHCP: Bool
+    var hasProvider: Bool
+    var delegated: DelegatedSubnet?
     var advertisements: AdvertisementConfig?
 
     init(_ config: ConfigReader) throws(ConfigError) {
@@ -98,9 +100,40 @@ struct RouterInterface {
         hasDHCP = try config.value(
             "dhcp", .bool, default: false,
             "the port gets an IPv4 address and a default route by DHCP, as its entry in the table `leases` says")
+        hasProvider = try config.value(
+            "prefix_delegation", .bool, default: false,
+            "the port gets an IPv6 prefix for the ports that are `delegated` by DHCPv6 (RFC 8415), and a default route "
+                + "from router advertisements")
+        delegated = try config.optional(
+            "delegated", .object(DelegatedSubnet.init),
+            "a subnet of the prefix that another port gets by `prefix_delegation`, with this port as its first host")
         advertisements = try config.optional(
             "router_advertisements", .object(AdvertisementConfig.init),
             "has hosts on the link configure themselves for IPv6 (SLAAC, RFC 4861 and 4862)")
+    }
+}
+
+/// Which part of a delegated prefix is a port's.
+struct DelegatedSubnet: Sendable, Hashable {
+    /// The interface by which the prefix comes.
+    var interface: String
+    /// The bits between the prefix's and the 64th.
+    var number: Int
+
+    init(_ config: ConfigReader) throws(ConfigError) {
+        interface = try config.required("from", .text, "the name of the interface with `prefix_delegation`")
+        number = try config.value(
+            "subnet", .integer(0...0xffff_ffff), default: 0, "the number of the subnet of 64 bits, from 0")
+    }
+
+    /// The port's address; nil where the prefix has no such subnet.
+    func address(in prefix: IPPrefix) -> IPPrefix? {
+        let bits = 64 - prefix.length
+        guard !prefix.isIPv4, (0...63).contains(bits), bits >= 32 || number >> bits == 0 else { return nil }
+        var bytes = prefix.network.bytes
+        for index in 0..<8 where index >= 4 { bytes[index] |= UInt8(number >> (8 * (7 - index)) & 0xff) }
+        bytes[15] = 1
+        return IPAddress(bytes: bytes).flatMap { IPPrefix($0, length: 64) }
     }
 }
 

@@ -15,6 +15,9 @@ struct PortPlan: Sendable, Hashable {
     var mtu: Int?
     var reversePath = ReversePath.off
     var hasDHCP = false
+    /// Whether it asks for a prefix, and heeds router advertisements.
+    var hasProvider = false
+    var delegated: DelegatedSubnet?
     var advertisements: AdvertisementConfig?
 }
 
@@ -42,6 +45,7 @@ struct RouterPlan: Sendable {
         icmpErrorRate = config.icmpErrorRate
         icmpErrorBurst = config.icmpErrorBurst
         try checkAddresses(config, reader)
+        try checkDelegated(config, reader)
         for port in ports {
             for address in port.addresses { addRoutes(of: address, port: port.number) }
         }
@@ -134,6 +138,8 @@ struct RouterPlan: Sendable {
         port.mtu = interface.mtu
         port.reversePath = interface.reversePath
         port.hasDHCP = interface.hasDHCP
+        port.hasProvider = interface.hasProvider
+        port.delegated = interface.delegated
         port.advertisements = interface.advertisements
         if let prefixes = interface.advertisements?.prefixes, prefixes.contains(where: { $0.prefix.length > 64 }) {
             throw reader.error(
@@ -175,6 +181,26 @@ struct RouterPlan: Sendable {
                     throw reader.error(
                         pointer, "\(address) overlaps \(found) of \"\(other.name)\": a subnet can be at one port only")
                 }
+            }
+        }
+    }
+
+    /// What is delegated comes by a port that asks for it, and each subnet goes to one port.
+    private func checkDelegated(_ config: RouterConfig, _ reader: ConfigReader) throws(ConfigError) {
+        for (index, port) in ports.enumerated() {
+            guard let delegated = port.delegated else { continue }
+            let place = "interfaces/\(index)/delegated"
+            guard ports.contains(where: { $0.name == delegated.interface && $0.hasProvider && $0.name != port.name })
+            else {
+                throw reader.error(
+                    place + "/from",
+                    "there is no other interface \"\(delegated.interface)\" with prefix_delegation: name one that has "
+                        + "`prefix_delegation: true`")
+            }
+            if let other = ports[..<index].first(where: { $0.delegated == delegated }) {
+                throw reader.error(
+                    place + "/subnet",
+                    "subnet \(delegated.number) is that of \"\(other.name)\" already: give each interface another one")
             }
         }
     }

@@ -125,7 +125,8 @@ extension RouterSlowPath {
     /// Milliseconds of a clock that never jumps, and goes on while the machine sleeps.
     static var sinceBoot: Int { milliseconds(CLOCK_BOOTTIME) }
 
-    private static var wallClock: UInt64 { UInt64(max(milliseconds(CLOCK_REALTIME), 0)) }
+    /// Milliseconds of the clock that a reboot does not begin anew.
+    static var wallClock: UInt64 { UInt64(max(milliseconds(CLOCK_REALTIME), 0)) }
 
     private static func milliseconds(_ clock: clockid_t) -> Int {
         var time = timespec()

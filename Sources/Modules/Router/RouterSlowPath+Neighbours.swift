@@ -167,9 +167,14 @@ extension RouterSlowPath {
             let message = ICMPMessage(bytes: packet.payload, source: packet.source, destination: packet.destination),
             let plan = currentPorts.first(where: { $0.number == port })
         else { return }
-        if message.type == 133 {
+        switch message.type {
+        case RouterAdvertisement.solicitationType:
             await takeRouterSolicitation(message, packet, frame, plan)
             return
+        case RouterAdvertisement.type:
+            takeRouterAdvertisement(message, packet, port: port)
+            return
+        default: break
         }
         switch NeighbourMessage(message) {
         case .advertisement(let target, let address, let isRouter, let isSolicited, let overrides):

@@ -27,7 +27,12 @@ extension RouterSlowPath {
         case .arp: await takeARP(frame, port: packet.port)
         case .discovery: await takeDiscovery(frame, port: packet.port)
         case .fragment: await fragment(frame, port: packet.port, mtu: Int(packet.metadata[0]))
-        case .dhcp: await takeDHCP(frame, port: packet.port)
+        case .dhcp:
+            if frame.etherType == EtherType.ipv6 {
+                await takeDHCPv6(frame, port: packet.port)
+            } else {
+                await takeDHCP(frame, port: packet.port)
+            }
         case .resolve, nil: break
         }
     }
@@ -81,7 +86,8 @@ extension RouterSlowPath {
         guard let state = states[port.number], let config = port.advertisements else { return }
         let to = host ?? (Self.allNodes, .multicast(Self.allNodes))
         await send(
-            config.message(of: port, mac: state.mac, isLast: isLast), from: state.linkLocal, to: to.0, at: to.1,
+            config.message(with: advertisedPrefixes(of: port), mac: state.mac, isLast: isLast), from: state.linkLocal,
+            to: to.0, at: to.1,
             port: port.number)
     }
 }

@@ -17,6 +17,12 @@ actor RouterSlowPath {
     var leases: [Int: Lease] = [:]
     /// The DHCP clients of ports.
     var clients: [Int: PortClient] = [:]
+    /// What providers behind ports have given.
+    var provisions: [Int: Provision] = [:]
+    /// Who asks for that.
+    var providers: [Int: ProviderClient] = [:]
+    /// Prefixes that hosts on a port's link are to give up, by when they have been told long enough.
+    var withdrawn: [Int: [IPPrefix: Int]] = [:]
     /// Ports behind which a NAT may be that has not said yet, since this process began, what it translates: what it said
     /// before holds.
     var unconfirmed: Set<Int> = []
@@ -70,6 +76,7 @@ actor RouterSlowPath {
         generation = reader.u32()
         learned = try await readLearned(from: module)
         unconfirmed = Set(plan.ports.map(\.number))
+        provisions = try await Provision.remembered(by: module, plan)
         for port in plan.ports {
             let key = StructureBytes().u32(port.number).bytes
             states[port.number] = try await module.value(of: key, in: PortState.table).flatMap { PortState(bytes: $0) }
@@ -82,6 +89,7 @@ actor RouterSlowPath {
         defer { leave() }
         guard let new = try? RouterPlan(withoutRoutes: config) else { return }
         let old = plan
+        let before = currentPorts
         plan = new
         for port in old.ports where port.advertisements != nil {
             let now = new.ports.first { $0.number == port.number }
@@ -95,6 +103,7 @@ actor RouterSlowPath {
             await forgetNeighbours(of: number)
         }
         await apply()
+        withdraw(before)
     }
 
     private func link(_ new: [Int: LinkedPort]) async {
@@ -106,6 +115,7 @@ actor RouterSlowPath {
         await updateStates()
         await updateLearned()
         await updateClients()
+        await updateProviders()
         // Another neighbour is told too.
         published = published.filter { old?[$0.key]?.peer == new[$0.key]?.peer }
         await publishAddresses()
@@ -133,9 +143,11 @@ actor RouterSlowPath {
             }
         }
         followKernel()
+        await forgetProvisions()
         await updateLeases()
         await updateLearned()
         await updateClients()
+        await updateProviders()
         await refresh()
     }
 
@@ -179,6 +191,7 @@ actor RouterSlowPath {
         let now = Self.now
         await updateLeases()
         await advanceClients()
+        await advanceProviders()
         if now >= scanDue { await scanNeighbours(at: now) }
         if now >= refreshDue {
             refreshDue = now + 1_000_000_000
@@ -246,6 +259,7 @@ actor RouterSlowPath {
         plan.ports.map { port in
             var port = port
             if port.hasDHCP, let lease = leases[port.number] { port.addresses.append(lease.address) }
+            if let address = delegatedAddress(of: port) { port.addresses.append(address) }
             return port
         }
     }
@@ -255,6 +269,7 @@ actor RouterSlowPath {
         var wanted = importedRoutes
         wanted.merge(translatedRoutes) { _, ours in ours }
         for (port, lease) in leases { wanted.merge(lease.routes(port: port)) { _, ours in ours } }
+        wanted.merge(provisionRoutes) { _, ours in ours }
         let changes = learned.change(to: wanted)
         guard !changes.isEmpty else { return }
         await perform(changes)

@@ -49,18 +49,32 @@ extension TypedValue {
 
 private func interfaces(of module: any RunningModule, _ plan: RouterPlan) async throws -> [TypedValue] {
     var interfaces: [TypedValue] = []
+    let provisions = try await Provision.remembered(by: module, plan)
     for port in plan.ports.prefix(64) {
         let key = StructureBytes().u32(port.number).bytes
         let state = try await module.value(of: key, in: PortState.table).flatMap { PortState(bytes: $0) }
         let lease = port.hasDHCP ? try await module.value(of: key, in: Lease.table).flatMap { Lease(bytes: $0) } : nil
-        let addresses = port.addresses + (lease.map { [$0.address] } ?? [])
-        interfaces.append([
+        let delegated = port.delegated.flatMap { delegated in
+            provisions[plan.ports.first { $0.name == delegated.interface }?.number ?? 0]?.delegation
+                .flatMap { delegated.address(in: $0.prefix) }
+        }
+        let addresses = port.addresses + [lease?.address, delegated].compactMap { $0 }
+        var shown: [String: TypedValue] = [
             "name": .string(port.name), "port": TypedValue(port.number),
             "mac": state.map { .string($0.mac.description) } ?? .null,
             "mtu": state.map { TypedValue($0.mtu) } ?? .null,
             "addresses": .array(
                 addresses.map { .string($0.description) } + (state.map { [.string("\($0.linkLocal)/64")] } ?? [])),
-        ])
+        ]
+        if let delegation = provisions[port.number]?.delegation {
+            let left = delegation.remaining(at: RouterSlowPath.sinceBoot)
+            shown["delegated_prefix"] = [
+                "prefix": .string(delegation.prefix.description),
+                "preferred_for": left.preferred.map { TypedValue($0) } ?? .null,
+                "valid_for": left.valid.map { TypedValue($0) } ?? .null,
+            ]
+        }
+        interfaces.append(.object(shown))
     }
     return interfaces
 }

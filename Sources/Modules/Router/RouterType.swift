@@ -44,7 +44,8 @@ extension ModuleSetup {
         let ports = plan.ports.map { port in
             (
                 StructureBytes().u32(port.number).bytes,
-                StructureBytes().u32(port.reversePath.number).u32(port.hasDHCP ? 1 : 0).bytes
+                StructureBytes().u32(port.reversePath.number)
+                    .u32((port.hasDHCP ? 1 : 0) | (port.hasProvider ? 2 : 0)).bytes
             )
         }
         let paths = groups.hops.enumerated().map { (StructureBytes().u32($0).bytes, $1.bytes) }

@@ -7,6 +7,7 @@
 #include "neighbours.h"
 
 #define ND_ROUTER_SOLICITATION 133
+#define ND_ROUTER_ADVERTISEMENT 134
 #define ND_SOLICITATION 135
 #define ND_ADVERTISEMENT 136
 
@@ -89,6 +90,14 @@ static __always_inline int handle_solicitation(void *pkt, struct metadata *md, s
 	return answer_solicitation(pkt, md, found, state, has_option);
 }
 
+// Whether the port asks a provider for a prefix.
+static __always_inline bool has_provider(__u32 port)
+{
+	const struct port_config *config = bpf_map_lookup_elem(&ports, &port);
+
+	return config && config->has_dhcp & DHCP_PREFIX;
+}
+
 // A message of Neighbour Discovery: each has come over one link only (RFC 4861, 7.1). `found` is read to its flags.
 static __always_inline int take_discovery(void *pkt, struct metadata *md, struct discovery *found,
 					  const struct port_state *state)
@@ -97,7 +106,8 @@ static __always_inline int take_discovery(void *pkt, struct metadata *md, struct
 
 	if (found->ip.hop_limit != 255 || found->code || length < 8)
 		return drop(DROP_ND_INVALID);
-	if (found->type == ND_ROUTER_SOLICITATION)
+	if (found->type == ND_ROUTER_SOLICITATION ||
+	    (found->type == ND_ROUTER_ADVERTISEMENT && has_provider(md->in_ifc)))
 		return to_slow_path(pkt, md, REASON_DISCOVERY);
 	if (found->type != ND_SOLICITATION && found->type != ND_ADVERTISEMENT)
 		return drop(DROP_IGNORED);

@@ -113,7 +113,7 @@ static __always_inline bool is_for_dhcp(void *pkt, const struct ipv4 *ip, __u32 
 	const struct port_config *config = bpf_map_lookup_elem(&ports, &port);
 	__be16 to;
 
-	return config && config->has_dhcp && ip->protocol == IPPROTO_UDP &&
+	return config && config->has_dhcp & DHCP_ADDRESS && ip->protocol == IPPROTO_UDP &&
 	       !(ip->fragment & bpf_htons(FRAGMENT_OFFSET)) &&
 	       !pkt_load(pkt, ETH_HLEN + ((ip->version_size & 0x0f) << 2) + 2, &to, sizeof(to)) && to == bpf_htons(68);
 }

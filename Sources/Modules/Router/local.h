@@ -118,6 +118,16 @@ static int local_ipv4(void *pkt, struct metadata *md)
 	return is_echo ? answer_echo4(pkt, md, &headers) : refuse(pkt, md, &headers);
 }
 
+// Whether it is for a DHCPv6 client (RFC 8415, 7.2): servers answer at the link-local address.
+static __always_inline bool is_for_dhcp6(void *pkt, const struct hover_headers *headers, __u32 port)
+{
+	ipv6_addr_t destination;
+
+	return headers->l4_protocol == IPPROTO_UDP && headers->destination_port == bpf_htons(546) &&
+	       has_provider(port) && !pkt_load(pkt, ETH_HLEN + 24, &destination, sizeof(destination)) &&
+	       is_link_local6(&destination);
+}
+
 static int local_ipv6(void *pkt, struct metadata *md)
 {
 	struct hover_headers headers;
@@ -137,6 +147,8 @@ static int local_ipv6(void *pkt, struct metadata *md)
 		return drop(DROP_ND_INVALID);
 	if (headers.l4_protocol == IPPROTO_ICMPV6 && headers.icmp_type == ECHO6_REQUEST && !headers.icmp_code)
 		return answer_echo6(pkt, md, &headers);
+	if (is_for_dhcp6(pkt, &headers, md->in_ifc))
+		return to_slow_path(pkt, md, REASON_DHCP);
 	return refuse(pkt, md, &headers);
 }
 

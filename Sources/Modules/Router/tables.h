@@ -87,10 +87,17 @@ enum reverse_path {
 	REVERSE_PATH_STRICT,
 };
 
+enum dhcp_client {
+	// The port gets its IPv4 address by DHCP.
+	DHCP_ADDRESS = 1,
+	// The port gets a prefix by DHCPv6, and heeds what other routers advertise.
+	DHCP_PREFIX = 2,
+};
+
 // What the configuration says of a port.
 struct port_config {
 	enum reverse_path reverse_path;
-	// The port gets its IPv4 address by DHCP.
+	// `enum dhcp_client`; not a member for each, for a build that changes this table cannot take over one's that is there.
 	__u32 has_dhcp;
 };
 
