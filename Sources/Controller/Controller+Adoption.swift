@@ -293,6 +293,9 @@ extension Model {
         for (index, attachment) in attachments {
             pins.insert(.interface(index))
             pins.formUnion(attachment.hooks.map { .hook(interface: index, $0) })
+            if attachment.isPromiscuous {
+                pins.insert(.promiscuity(interface: index))
+            }
             if attachment.isHookedAtXDP {
                 pins.insert(.xdpHook(interface: index))
             }

@@ -69,6 +69,7 @@ extension Pinned {
         case .interface(let index): "the programs of interface \(index)"
         case .hook(let index, let direction): "the \(direction.rawValue) hook of interface \(index)"
         case .xdpHook(let index): "the xdp hook of interface \(index)"
+        case .promiscuity(let index): "promiscuous mode of interface \(index)"
         case .way(let slot): "the way from \(slot.object)"
         }
     }

@@ -156,6 +156,9 @@ extension Difference {
                         interface: attachment.key, peer: new.peer, before: old.peer,
                         slots: unchangedChains(into: attachment.key).map(\.last)))
             }
+            if new.isPromiscuous, attachment.old?.isPromiscuous != true {
+                actions.append(.makePromiscuous(interface: attachment.key))
+            }
             let hooks = new.hooks.subtracting(attachment.old?.hooks ?? []).sorted { $0.rawValue > $1.rawValue }
             return actions + hooks.map { .hook(interface: attachment.key, $0) }
         }
@@ -189,6 +192,7 @@ extension Difference {
             let hooks = old.hooks.subtracting(new.hooks).sorted { $0.rawValue > $1.rawValue }
             return (old.isHookedAtXDP && !new.isHookedAtXDP ? [.xdpHook(interface: attachment.key)] : [])
                 + hooks.map { .hook(interface: attachment.key, $0) }
+                + (old.isPromiscuous && !new.isPromiscuous ? [.promiscuity(interface: attachment.key)] : [])
         }
     }
 

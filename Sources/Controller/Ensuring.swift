@@ -53,6 +53,7 @@ extension Dataplane {
         case .loadHop(let hop): isLoaded(hop: hop.instance, ofPolicy: hop.policy)
         case .attach(let index, _): isAttached(interface: index)
         case .hook(let index, let direction): isHooked(interface: index, direction)
+        case .makePromiscuous(let index): try isPromiscuous(interface: index)
         case .loadModuleAtXDP(let id, _, _): isAtXDP(id)
         case .loadXDP(let index, _): hasXDP(interface: index)
         case .hookXDP(let index, _): xdpMode(ofInterface: index) != nil
@@ -79,6 +80,7 @@ extension Dataplane {
         case .way(let slot): try wire(slot, to: nil)
         case .hook(let index, let direction): try unhook(interface: index, direction)
         case .xdpHook(let index): try unhookXDP(interface: index)
+        case .promiscuity(let index): try endPromiscuity(ofInterface: index)
         case .interface(let index): try detach(interface: index)
         case .port(let module, let number): try unloadPort(number, ofModule: module)
         case .hop(let policy, let instance): try unloadHop(instance, ofPolicy: policy)
@@ -110,7 +112,7 @@ extension Pinned {
     fileprivate var rank: Int {
         switch self {
         case .way: 0
-        case .hook, .xdpHook: 1
+        case .hook, .xdpHook, .promiscuity: 1
         case .interface: 2
         case .port, .hop: 3
         case .moduleAtXDP: 4
@@ -128,6 +130,7 @@ extension Action {
         case .loadHop(let hop): "a place of policy \(hop.policy)"
         case .attach(let index, _): "the programs of interface \(index)"
         case .hook(let index, let direction): "the \(direction.rawValue) hook of interface \(index)"
+        case .makePromiscuous(let index): "promiscuous mode of interface \(index)"
         case .replaceExit(let index, _, _, _): "the way out to interface \(index)"
         case .loadModuleAtXDP(let id, _, _): "module \(id) at xdp"
         case .loadXDP(let index, _): "the xdp programs of interface \(index)"

@@ -51,6 +51,7 @@ extension Dataplane {
         case .loadHop(let hop): try loadHop(hop.instance, ofPolicy: hop.policy, handler: hop.handler)
         case .attach(let index, let peer): try attach(interface: index, peer: peer)
         case .hook(let index, let direction): try hook(interface: index, direction)
+        case .makePromiscuous(let index): try makePromiscuous(interface: index)
         case .replaceExit(let index, let peer, _, let slots): try replaceExit(of: index, peer: peer, in: slots)
         case .loadModuleAtXDP(let id, let ports, let hops): try loadAtXDP(id, ports: ports, hops: hops)
         case .loadXDP(let index, let peer): try loadXDP(ofInterface: index, peer: peer)
@@ -89,6 +90,7 @@ extension Dataplane {
         case .loadHop(let hop): try unloadHop(hop.instance, ofPolicy: hop.policy)
         case .attach(let index, _): try detach(interface: index)
         case .hook(let index, let direction): try unhook(interface: index, direction)
+        case .makePromiscuous(let index): try endPromiscuity(ofInterface: index)
         case .replaceExit(let index, _, let before, let slots): try replaceExit(of: index, peer: before, in: slots)
         case .loadModuleAtXDP(let id, _, _): try unloadModuleFromXDP(id)
         case .loadXDP(let index, _): try unloadXDP(ofInterface: index)
@@ -109,6 +111,7 @@ extension Dataplane {
         case .hop(let hop): try unloadHop(hop.instance, ofPolicy: hop.policy)
         case .interface(let index): try detach(interface: index)
         case .xdpHook(let index): try unhookXDP(interface: index)
+        case .promiscuity(let index): try endPromiscuity(ofInterface: index)
         case .hook(let index, let direction): try unhook(interface: index, direction)
         }
     }

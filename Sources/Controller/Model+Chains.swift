@@ -133,7 +133,8 @@ extension Model {
         case .port, .hop: break
         }
         switch terminal {
-        case .exit(let index), .continue(let index): planAttachment(index, in: &plan)
+        case .exit(let index): planLinked(index, in: &plan)
+        case .continue(let index): planAttachment(index, in: &plan)
         case .port, .hop: break
         }
     }
@@ -142,6 +143,14 @@ extension Model {
         guard attachments[index] == nil else { return }
         let peer = interfaces[index]?.peerAddress
         set(.attachment(index, Attachment(peer: peer, hooks: [])), in: &plan)
+    }
+
+    /// An interface that frames of a link leave by also receives frames for who is behind the link.
+    private mutating func planLinked(_ index: Int, in plan: inout Plan) {
+        planAttachment(index, in: &plan)
+        guard var attachment = attachments[index], !attachment.isPromiscuous else { return }
+        attachment.isPromiscuous = true
+        set(.attachment(index, attachment), in: &plan)
     }
 
     private mutating func planHook(_ index: Int, _ direction: HookDirection, in plan: inout Plan) {
@@ -159,6 +168,10 @@ extension Model {
         guard linked || concerned else {
             set(.attachment(index, nil), in: &plan)
             return
+        }
+        if attachment.isPromiscuous, !linked {
+            attachment.isPromiscuous = false
+            set(.attachment(index, attachment), in: &plan)
         }
         let xdp = self.edge(at: .xdp(interface: index)) != nil
         if attachment.isHookedAtXDP, !xdp {

@@ -9,6 +9,7 @@ enum Action: Sendable, Hashable {
     case loadHop(Hop)
     case attach(interface: Int, peer: [UInt8]?)
     case hook(interface: Int, HookDirection)
+    case makePromiscuous(interface: Int)
     /// Loads the way out to an interface anew, and puts it into the slots that hold the old one.
     case replaceExit(interface: Int, peer: [UInt8]?, before: [UInt8]?, slots: [Slot])
     /// Brings a module to xdp, with the ports or places that it has.
@@ -33,6 +34,7 @@ enum Release: Sendable, Hashable {
     case interface(Int)
     case hook(interface: Int, HookDirection)
     case xdpHook(interface: Int)
+    case promiscuity(interface: Int)
 }
 
 /// A change as data: what the rows of the model were, what to do in the kernel, and what to remove afterwards.

@@ -173,6 +173,8 @@ struct Way: Sendable, Hashable {
 struct Attachment: Sendable, Hashable {
     var peer: [UInt8]?
     var hooks: Set<HookDirection>
+    /// Whether it is to receive frames for all stations.
+    var isPromiscuous = false
     /// Whether it has xdp programs.
     var hasXDP = false
     /// Whether its packets enter at xdp.

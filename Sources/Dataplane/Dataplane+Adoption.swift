@@ -23,6 +23,7 @@ public enum Pinned: Sendable, Hashable {
     case interface(Int)
     case hook(interface: Int, HookDirection)
     case xdpHook(interface: Int)
+    case promiscuity(interface: Int)
     /// A slot that leads somewhere.
     case way(Slot)
 }
@@ -118,6 +119,9 @@ extension Dataplane {
         if BPFFileSystem.exists(layout.slots(ofInterface: index)) {
             let slots = try BPFMap(pinned: layout.slots(ofInterface: index)).occupiedSlots(0...1)
             found += slots.map { .way($0 == 0 ? .ingress(interface: index) : .egress(interface: index)) }
+        }
+        if wasMadePromiscuous(interface: index) {
+            found.append(.promiscuity(interface: index))
         }
         if xdpLink(index) != nil {
             found.append(.xdpHook(interface: index))

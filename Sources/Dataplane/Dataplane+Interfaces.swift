@@ -32,7 +32,7 @@ extension Dataplane {
         do {
             try translating { try loadInterface(index, peer: peer) }
         } catch {
-            do throws(KernelError) { try removeInterface(index) } catch { logger.warning("\(error)") }
+            do throws(DataplaneError) { try detach(interface: index) } catch { logger.warning("\(error)") }
             throw error
         }
     }
@@ -91,12 +91,15 @@ extension Dataplane {
         }
     }
 
-    /// Removes the programs of an interface, and its hooks. A missing interface is no error.
+    /// Removes the programs of an interface, and its hooks, and ends that it is promiscuous. A missing interface is no
+    /// error.
     public func detach(interface index: Int) throws(DataplaneError) {
-        do throws(KernelError) {
-            try removeInterface(index)
-        } catch {
-            throw DataplaneError(error)
+        try endPromiscuity(ofInterface: index)
+        try translating {
+            try removeXDPHook(index)
+            try removeHook(index, .ingress)
+            try removeHook(index, .egress)
+            try BPFFileSystem.removeFolder(layout.interface(index))
         }
     }
 
@@ -124,13 +127,6 @@ extension Dataplane {
         } catch {
             throw DataplaneError(error)
         }
-    }
-
-    func removeInterface(_ index: Int) throws(KernelError) {
-        try removeXDPHook(index)
-        try removeHook(index, .ingress)
-        try removeHook(index, .egress)
-        try BPFFileSystem.removeFolder(layout.interface(index))
     }
 
     /// Not hooked, or the interface gone: no error.

@@ -63,7 +63,7 @@ public actor Dataplane {
             try removeShared()
             try BPFFileSystem.createFolder(layout.interfaces)
             for index in try BPFFileSystem.contents(of: layout.interfaces).compactMap({ Int($0) }) {
-                try removeInterface(index)
+                try detach(interface: index)
             }
             try BPFFileSystem.removeFolder(layout.modules)
             try BPFFileSystem.removeFolder(layout.interfaces)

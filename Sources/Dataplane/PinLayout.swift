@@ -19,6 +19,7 @@
 ///                           hops/<number>   programs
 ///                           xdp/            slots, stages, finish, data, ports and hops of the module at xdp
 ///     <root>/interfaces/<index>/slots, ingress, egress, exit, continue, ingress-link, egress-link
+///                              promiscuous/    a folder: Hover has made the interface so
 ///                              xdp/slots, ingress, exit, native-link or generic-link
 public struct PinLayout: Sendable, Hashable {
     /// A folder on a bpffs, used by one `hoverd` at a time.
@@ -72,6 +73,8 @@ public struct PinLayout: Sendable, Hashable {
     func link(_ direction: HookDirection, ofInterface index: Int) -> String {
         interface(index) + "/\(direction.rawValue)-link"
     }
+
+    func promiscuity(_ index: Int) -> String { interface(index) + "/promiscuous" }
 
     func xdp(_ index: Int) -> String { interface(index) + "/xdp" }
     func xdpSlots(_ index: Int) -> String { xdp(index) + "/slots" }

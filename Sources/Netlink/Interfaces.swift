@@ -38,6 +38,21 @@ public enum Interfaces {
         return attributes[Int(IFLA_ADDRESS)].map(Array.init)
     }
 
+    /// Whether an interface is promiscuous because somebody has set that (`IFF_PROMISC`, netdevice(7)): what listens to
+    /// packets at present does not count. Nil when it is gone.
+    public static func isPromiscuous(index: UInt32) throws(NetlinkError) -> Bool? {
+        let request = try LinkRequest(index: Int32(bitPattern: index), name: nil)
+        let answer = try request.answer(describe: "interface \(index)", goneMeans: [ENODEV])
+        return answer?.body.integer(at: 8, as: UInt32.self).map { $0 & UInt32(IFF_PROMISC) != 0 }
+    }
+
+    /// Has an interface receive frames for all stations, or only those for its own address. One that is gone is no error.
+    public static func setPromiscuous(_ isOn: Bool, index: UInt32) throws(NetlinkError) {
+        let flag = UInt32(IFF_PROMISC)
+        let request = try LinkRequest.setting(isOn ? flag : 0, mask: flag, ofInterface: Int32(bitPattern: index))
+        _ = try request.answer("set promiscuous mode of", describe: "interface \(index)", goneMeans: [ENODEV])
+    }
+
     static func list(on socket: NetlinkSocket) throws(NetlinkError) -> [NetworkInterface] {
         for _ in 0..<100 {
             if let interfaces = try uninterruptedList(on: socket) { return interfaces }
@@ -64,13 +79,15 @@ public enum Interfaces {
 extension LinkRequest {
     /// Sends the request for one interface and waits for what the kernel says of it; nil when that is one of the errors
     /// `goneMeans`.
-    fileprivate func answer(describe object: String, goneMeans: Set<Int32>) throws(NetlinkError) -> NetlinkMessage? {
+    fileprivate func answer(
+        _ operation: String = "read", describe object: String, goneMeans: Set<Int32>
+    ) throws(NetlinkError) -> NetlinkMessage? {
         let socket = try NetlinkSocket()
         let sequence = try socket.send(self)
         while true {
             for answer in try socket.answers(to: sequence) {
                 guard let number = answer.errorNumber else { return answer }
-                guard goneMeans.contains(number) else { throw NetlinkError("read", object, errno: number) }
+                guard goneMeans.contains(number) else { throw NetlinkError(operation, object, errno: number) }
                 return nil
             }
         }

@@ -2,7 +2,7 @@
 
 import CNetlink
 
-/// `RTM_GETLINK`.
+/// `RTM_GETLINK`, or a change of flags by `RTM_NEWLINK`.
 final class LinkRequest {
     let message: OpaquePointer
 
@@ -30,6 +30,17 @@ final class LinkRequest {
         let result = nlmsg_append(message, &header, MemoryLayout<ifinfomsg>.size, Int32(NLMSG_ALIGNTO))
         guard result == 0 else { throw failure(result) }
         try request.put(IFLA_EXT_MASK, UInt32(RTEXT_FILTER_SKIP_STATS))
+        return request
+    }
+
+    /// Sets the flags of an interface that are in `mask` (`IFF_UP`, …), and no others.
+    static func setting(_ flags: UInt32, mask: UInt32, ofInterface index: Int32) throws(NetlinkError) -> LinkRequest {
+        guard let message = nlmsg_alloc_simple(Int32(RTM_NEWLINK), NLM_F_ACK) else { throw failure(-NLE_NOMEM) }
+        let request = LinkRequest(message: message)
+        var header = ifinfomsg()
+        (header.ifi_index, header.ifi_flags, header.ifi_change) = (index, flags, mask)
+        let result = nlmsg_append(message, &header, MemoryLayout<ifinfomsg>.size, Int32(NLMSG_ALIGNTO))
+        guard result == 0 else { throw failure(result) }
         return request
     }
 

@@ -32,6 +32,7 @@ import Testing
     @Test func onlyTheDirectionThatWasAskedForIsHooked() throws {
         let (planner, plan) = try placed(.ingress)
         #expect(plan.actions.contains(.hook(interface: 7, .ingress)))
+        #expect(!plan.actions.contains(.makePromiscuous(interface: 7)), "it is the kernel's")
         #expect(!plan.actions.contains(.hook(interface: 7, .egress)))
         #expect(planner.model.chains.count == 1)
     }

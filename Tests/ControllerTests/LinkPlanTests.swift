@@ -40,6 +40,8 @@ import Testing
         let (id, plan) = try planner.link(.interface("eth1"), .port("a", 1))
         #expect(plan.actions.contains(.attach(interface: 7, peer: [2, 0, 0, 0, 0, 9])))
         #expect(plan.actions.contains(.hook(interface: 7, .ingress)))
+        let receivesAll = plan.actions.firstIndex(of: .makePromiscuous(interface: 7))
+        #expect(try #require(receivesAll) < (plan.actions.firstIndex(of: .hook(interface: 7, .ingress)) ?? 0))
         #expect(plan.wires.contains(.wire(.port(module: "m:a", number: 1), to: .exit(interface: 7), before: nil)))
         let end = try planner.plan { (model, plan) throws(HoverError) in
             try model.planDeletion(ofLink: id, in: &plan)

@@ -33,6 +33,38 @@ import Testing
         }
     }
 
+    /// As ports of a bridge: cards drop what is for no address of theirs.
+    @Test func linkedInterfacesReceiveWhatIsForOthers() async throws {
+        try await DaemonSequence.with { daemons in
+            let network = daemons.network
+            func isPromiscuous(_ interface: String) async throws -> Bool {
+                try await network.ip("link", "show", "dev", interface).contains("PROMISC")
+            }
+            for name in ["left", "right", "policed"] { try await network.addHost(name) }
+            try await network.ip("link", "set", "right", "promisc", "on")
+            try await daemons.start()
+            try await daemons.apply(
+                """
+                modules:
+                  - {name: lan, type: switch}
+                  - {name: count, type: counter, placements: [{node: "i:policed", direction: ingress}]}
+                external_interfaces: [{module: lan, iface: left}, {module: lan, iface: right}]
+                """)
+            #expect(try await isPromiscuous("left"))
+            #expect(try await !isPromiscuous("policed"), "it is the kernel's")
+            daemons.kill()
+            #expect(try await isPromiscuous("left"), "packets go on")
+            // Somebody ends it while nobody looks.
+            try await network.ip("link", "set", "left", "promisc", "off")
+            try await daemons.start()
+            #expect(try await isPromiscuous("left"))
+            for link in try await daemons.client.links() { try await daemons.client.deleteLink(link.id) }
+            #expect(try await !isPromiscuous("left"))
+            #expect(try await isPromiscuous("right"), "that was an administrator's")
+            #expect(try await daemons.client.doctor().findings.isEmpty)
+        }
+    }
+
     @Test func aRenamedInterfaceStaysLinked() async throws {
         try await HoverDaemon.with { daemon in
             let (left, _, _) = try await daemon.oneModule()
@@ -80,8 +112,13 @@ import Testing
             let before = try await daemon.network.ip("-d", "address", "show", "dev", "left")
             try await daemon.forward("middle")
             try await daemon.link(("i:left", nil), ("middle", 1))
-            let after = try await daemon.network.ip("-d", "address", "show", "dev", "left")
-            #expect(before == after)
+            let linked = try await daemon.network.ip("-d", "address", "show", "dev", "left")
+            #expect(
+                before
+                    == linked.replacing("PROMISC,", with: "").replacing("promiscuity 1", with: "promiscuity 0"))
+            let link = try #require(try await daemon.client.links().first)
+            try await daemon.client.deleteLink(link.id)
+            #expect(try await daemon.network.ip("-d", "address", "show", "dev", "left") == before)
         }
     }
 }

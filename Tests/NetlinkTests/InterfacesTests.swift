@@ -16,6 +16,20 @@ struct InterfacesTests {
         #expect(loopback.kind == "")
     }
 
+    @Test func promiscuousModeIsSetByItself() async throws {
+        let namespace = try await PrivateNamespace()
+        try await namespace.ip("link add va type veth peer name vb\nlink set va up mtu 1400")
+        let index = try #require(try await namespace.run { try Interfaces.named("va") }).index
+        for isOn in [true, false] {
+            try await namespace.run { try Interfaces.setPromiscuous(isOn, index: index) }
+            #expect(try await namespace.run { try Interfaces.isPromiscuous(index: index) } == isOn)
+            let interface = try await namespace.run { try Interfaces.named("va") }
+            #expect(interface?.isUp == true && interface?.mtu == 1400, "other flags stay")
+        }
+        try await namespace.run { try Interfaces.setPromiscuous(true, index: 99) }
+        #expect(try await namespace.run { try Interfaces.isPromiscuous(index: 99) } == nil, "it is not there")
+    }
+
     @Test func aVethInABridgeWithItsPeerElsewhere() async throws {
         let (here, there) = (try await PrivateNamespace(), try await PrivateNamespace())
         try await here.ip(
