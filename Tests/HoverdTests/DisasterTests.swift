@@ -51,7 +51,11 @@ import Testing
             try await sequence.start()
             #expect(try await left.pings("10.0.0.2"))
             #expect(try await sequence.client.doctor().findings.isEmpty)
+            // With the pins goes the knowledge whose these are.
             try await sequence.network.ip("link", "delete", "hover0")
+            for interface in ["left", "right"] {
+                try await sequence.network.ip("link", "set", interface, "promisc", "off")
+            }
         }
     }
 

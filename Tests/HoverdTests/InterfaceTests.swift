@@ -61,6 +61,7 @@ import Testing
             for link in try await daemons.client.links() { try await daemons.client.deleteLink(link.id) }
             #expect(try await !isPromiscuous("left"))
             #expect(try await isPromiscuous("right"), "that was an administrator's")
+            try await network.ip("link", "set", "right", "promisc", "off")
             #expect(try await daemons.client.doctor().findings.isEmpty)
         }
     }

@@ -126,7 +126,7 @@ public struct HoverDaemon: Sendable {
         }
     }
 
-    /// Fails when there are pins, or programs on interfaces.
+    /// Fails when there are pins, programs on interfaces, or interfaces that are promiscuous.
     public static func checkResidue(_ network: Network) async throws {
         let pinFolder = pins(of: network)
         guard !FileManager.default.fileExists(atPath: pinFolder) else {
@@ -135,6 +135,12 @@ public struct HoverDaemon: Sendable {
         let attached = try await network.programs()
         guard attached.isEmpty else {
             throw DaemonFailure(reason: "hoverd left programs on interfaces: \(attached)", log: "")
+        }
+        let promiscuous = try await network.ip("-o", "link", "show").split(separator: "\n").filter {
+            $0.contains("PROMISC")
+        }
+        guard promiscuous.isEmpty else {
+            throw DaemonFailure(reason: "hoverd left interfaces promiscuous: \(promiscuous)", log: "")
         }
     }
 }
