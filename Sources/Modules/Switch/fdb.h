@@ -52,32 +52,27 @@ struct {
 
 #define NO_PLACE_PAUSE (10 * HOVER_MILLISECOND)
 
-// The last stations that frames came from, and those that they were for, by a hash of the address; one cache for each
-// CPU, so that it needs no lock. What is found there costs no search of the table.
-#define CACHED 512
+// The last pairs of stations, by a hash of both; one cache for each CPU, so that it needs no lock. Of a pair that is found
+// there neither is searched in the table.
+#define CACHED 1024
 
-struct cached_station {
-	struct fdb_key key;
-	// When it was looked up (cache_stamp): of another stamp it is void.
+// A half of a cache line.
+struct cached_pair {
+	struct fdb_key source;
+	struct fdb_key destination;
+	// When they were looked up (cache_stamp): of another stamp it is void.
 	__u64 stamp;
-	__u32 port;
+	// The ports that they are behind; a group is behind 0.
+	__u32 in;
+	__u32 out;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, CACHED);
 	__type(key, __u32);
-	__type(value, struct cached_station);
-} sources SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
-__attribute__((btf_decl_tag("hover:temporary")));
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, CACHED);
-	__type(key, __u32);
-	__type(value, struct cached_station);
-} destinations SEC(".maps") __attribute__((btf_decl_tag("hover:internal")))
-__attribute__((btf_decl_tag("hover:temporary")));
+	__type(value, struct cached_pair);
+} pairs SEC(".maps") __attribute__((btf_decl_tag("hover:internal"))) __attribute__((btf_decl_tag("hover:temporary")));
 
 // How often stations were found behind another port than before.
 struct {
@@ -87,13 +82,14 @@ struct {
 	__type(value, __u32);
 } moves SEC(".maps") __attribute__((btf_decl_tag("hover:internal")));
 
-// Another one every 67 ms, and after each move: so long a station may be known that has gone, and so often its time
-// begins anew.
+// Another one every 8 ticks of the kernel, 8 to 80 ms, and after each move: so long a station may be known that has
+// gone, and so often its time begins anew. Ticks are one load (the verifier writes it in place of the call), a clock is a
+// function.
 static __always_inline __u64 cache_stamp(void)
 {
 	__u32 only = 0, *count = bpf_map_lookup_elem(&moves, &only);
 
-	return (hover_now_coarse() >> 26 & 0xffffffff) | (count ? (__u64) * (volatile __u32 *)count << 32 : 0);
+	return (bpf_jiffies64() >> 3 & 0xffffffff) | (count ? (__u64) * (volatile __u32 *)count << 32 : 0);
 }
 
 static __always_inline void note_move(void)
@@ -104,17 +100,27 @@ static __always_inline void note_move(void)
 		__sync_fetch_and_add(count, 1);
 }
 
-static __always_inline __u32 cache_index(const struct fdb_key *key)
+static __always_inline __u64 packed_key(const struct fdb_key *key)
 {
 	__u64 packed;
 
 	__builtin_memcpy(&packed, key, sizeof(packed));
-	return (packed * 0x9e3779b97f4a7c15ULL) >> 55;
+	return packed;
 }
 
-static __always_inline bool is_cached(const struct cached_station *cached, const struct fdb_key *key, __u64 stamp)
+static __always_inline struct cached_pair *pair_at(const struct fdb_key *source, const struct fdb_key *destination)
 {
-	return cached && cached->stamp == stamp && !__builtin_memcmp(&cached->key, key, sizeof(*key));
+	__u64 hash = (packed_key(source) * 0x9e3779b97f4a7c15ULL ^ packed_key(destination)) * 0x9e3779b97f4a7c15ULL;
+	__u32 index = hash >> 54;
+
+	return bpf_map_lookup_elem(&pairs, &index);
+}
+
+static __always_inline bool is_cached(const struct cached_pair *pair, const struct fdb_key *source,
+				      const struct fdb_key *destination, __u32 port, __u64 stamp)
+{
+	return pair && pair->stamp == stamp && pair->in == port && packed_key(&pair->source) == packed_key(source) &&
+	       packed_key(&pair->destination) == packed_key(destination);
 }
 
 struct place_search {
@@ -223,36 +229,28 @@ static __noinline bool fdb_learn(const struct fdb_key *key, __u32 port)
 	return true;
 }
 
-// Notes that a station is behind a port. Returns false where the port may have no more stations.
-static __always_inline bool fdb_see(const struct fdb_key *key, __u32 port, __u64 stamp)
-{
-	__u32 index = cache_index(key);
-	struct cached_station *cached = bpf_map_lookup_elem(&sources, &index);
-	struct station *station;
+enum sight {
+	// The port may have no more stations.
+	SIGHT_REFUSED,
+	SIGHT_LEARNED,
+	SIGHT_KNOWN,
+};
 
-	if (is_cached(cached, key, stamp) && cached->port == port)
-		return true;
-	station = fdb_lookup(key);
+// Notes that a station is behind a port.
+static __always_inline enum sight fdb_see(const struct fdb_key *key, __u32 port)
+{
+	struct station *station = fdb_lookup(key);
+
 	if (!station || station->port != port || (OF_PORT(most_stations, port) && !station->place))
-		return fdb_learn(key, port);
-	if (cached)
-		*cached = (struct cached_station){ .key = *key, .stamp = stamp, .port = port };
-	return true;
+		return fdb_learn(key, port) ? SIGHT_LEARNED : SIGHT_REFUSED;
+	return SIGHT_KNOWN;
 }
 
 // The port that a station is behind; 0: nobody knows.
-static __always_inline __u32 fdb_find(const struct fdb_key *key, __u64 stamp)
+static __always_inline __u32 fdb_find(const struct fdb_key *key)
 {
-	__u32 index = cache_index(key), *fixed, port;
-	struct cached_station *cached = bpf_map_lookup_elem(&destinations, &index);
-	struct station *station;
+	struct station *station = fdb_peek(key);
+	__u32 *fixed = !station && has_static ? bpf_map_lookup_elem(&static_fdb, key) : NULL;
 
-	if (is_cached(cached, key, stamp))
-		return cached->port;
-	station = fdb_peek(key);
-	fixed = !station && has_static ? bpf_map_lookup_elem(&static_fdb, key) : NULL;
-	port = station ? station->port : fixed ? *fixed : 0;
-	if (cached && port)
-		*cached = (struct cached_station){ .key = *key, .stamp = stamp, .port = port };
-	return port;
+	return station ? station->port : fixed ? *fixed : 0;
 }

@@ -135,6 +135,8 @@ static int handle_rx(void *pkt, struct metadata *md)
 	const __u64 *start = pkt_data(pkt);
 	const __u64 *from_source = pkt_data(pkt) + ETH_ALEN;
 	struct fdb_key source_key, destination_key;
+	struct cached_pair *pair;
+	enum sight sight;
 	__u64 source, destination;
 	struct frame frame = {};
 	__u32 port = md->in_ifc, out;
@@ -164,11 +166,20 @@ static int handle_rx(void *pkt, struct metadata *md)
 		return DROP(port, mac_not_allowed);
 	if (contains(address_security_ports, port) && !address_is_allowed(pkt, port))
 		return DROP(port, address_not_allowed);
-	if (!fdb_see(&source_key, port, stamp))
-		return DROP(port, mac_limit);
+	pair = pair_at(&source_key, &destination_key);
+	if (is_cached(pair, &source_key, &destination_key, port, stamp)) {
+		out = pair->out;
+	} else {
+		sight = fdb_see(&source_key, port);
+		if (sight == SIGHT_REFUSED)
+			return DROP(port, mac_limit);
+		out = destination & GROUP_BIT ? 0 : fdb_find(&destination_key);
+		// A station that the table does not have is looked at each time, and a destination.
+		if (pair && sight == SIGHT_KNOWN && (out || destination & GROUP_BIT))
+			*pair = (struct cached_pair){ source_key, destination_key, stamp, port, out };
+	}
 
 	if (destination & GROUP_BIT)
 		return flood(pkt, md, &frame, destination == BROADCAST ? FLOOD_BROADCAST : FLOOD_MULTICAST);
-	out = fdb_find(&destination_key, stamp);
 	return out ? forward(pkt, md, &frame, out) : flood(pkt, md, &frame, FLOOD_UNKNOWN);
 }
