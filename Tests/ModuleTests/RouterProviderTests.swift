@@ -84,12 +84,13 @@ private func prefix(_ text: String) throws -> IPPrefix { try #require(IPPrefix(t
         #expect(client.gateway(after: router) == nil)
     }
 
-    private func reply() -> DHCPv6Message {
+    /// - Parameter others: prefixes besides 2001:db8:100::/56, as options.
+    private func reply(_ others: [UInt8] = []) -> DHCPv6Message {
         var message = DHCPv6Message(.reply, transaction: 1)
         message.append(.server, [1])
         let prefix = StructureBytes().be16(26).be16(25).be32(600).be32(1000).u8(56)
             .bytes([0x20, 1, 0xd, 0xb8, 1] + [UInt8](repeating: 0, count: 11)).bytes
-        message.append(.delegatedPrefix, StructureBytes().be32(1).be32(0).be32(0).bytes(prefix).bytes)
+        message.append(.delegatedPrefix, StructureBytes().be32(1).be32(0).be32(0).bytes(prefix).bytes(others).bytes)
         return message
     }
 
@@ -108,6 +109,18 @@ private func prefix(_ text: String) throws -> IPPrefix { try #require(IPPrefix(t
         #expect(Provision(bytes: bytes, now: 20_000, wall: 0).delegation?.start == 20_000, "a clock that was set back")
         let none = Provision(gateway: try address("fe80::1"))
         #expect(Provision(bytes: none.bytes(now: 0, wall: 0), now: 9, wall: 9) == none)
+    }
+
+    /// Of several prefixes a router stays with the one that it has, also over a restart.
+    @Test func thePrefixInUseIsRemembered() throws {
+        let longer = StructureBytes().be16(26).be16(25).be32(900).be32(1000).u8(56)
+            .bytes([0x20, 1, 0xd, 0xb8, 2] + [UInt8](repeating: 0, count: 11)).bytes
+        let message = reply(longer)
+        let current = try prefix("2001:db8:100::/56")
+        let delegation = try #require(PrefixDelegation(message, start: 0, current: current))
+        #expect(delegation.prefix == current)
+        let bytes = Provision(delegation: delegation, message: message.bytes).bytes(now: 0, wall: 0)
+        #expect(Provision(bytes: bytes, now: 0, wall: 0).delegation?.prefix == current)
     }
 
     @Test func whatIsNotDelegatedFurtherIsNowhere() throws {

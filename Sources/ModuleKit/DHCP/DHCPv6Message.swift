@@ -25,8 +25,11 @@ public struct DHCPv6Message: Sendable, Hashable {
         public static let nonTemporaryAddresses = Option(rawValue: 3)
         public static let temporaryAddresses = Option(rawValue: 4)
         public static let optionRequest = Option(rawValue: 6)
+        /// How much a server is to be preferred, one byte.
         public static let preference = Option(rawValue: 7)
+        /// Hundredths of a second since the client's first message of an exchange, two bytes.
         public static let elapsedTime = Option(rawValue: 8)
+        /// `Status`, and a text.
         public static let status = Option(rawValue: 13)
         /// RFC 3646.
         public static let dns = Option(rawValue: 23)
@@ -93,6 +96,12 @@ public struct DHCPv6Message: Sendable, Hashable {
             stride(from: 0, to: bytes.count - bytes.count % 2, by: 2).map {
                 Option(rawValue: UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]))
             })
+    }
+
+    /// What a client or server is called that has an Ethernet address (DUID-LL, RFC 8415, section 11.4): it stays as long
+    /// as the address does.
+    public static func identifier(of mac: MACAddress) -> [UInt8] {
+        StructureBytes().be16(3).be16(1).bytes(mac.bytes).bytes
     }
 
     /// Of the message as a whole.

@@ -39,9 +39,10 @@ public struct PrefixDelegation: Sendable, Hashable {
         // The client's own choice where the server leaves it to it (section 21.21). Never at once, or a server that
         // gives prefixes of no length would be asked without an end.
         let least = 10
-        renewal = association.renewal == 0 ? best.preferred.map { max($0 / 2, least) } : association.renewal
-        rebinding = association.rebinding == 0 ? best.preferred.map { max($0 * 4 / 5, least) } : association.rebinding
-        renewal = renewal.map { max($0, least) }
+        renewal = (association.renewal == 0 ? best.preferred.map { $0 / 2 } : association.renewal).map {
+            max($0, least)
+        }
+        rebinding = association.rebinding == 0 ? best.preferred.map { $0 * 4 / 5 } : association.rebinding
         if let renewal { rebinding = rebinding.map { max($0, renewal) } }
         self.server = server
         self.start = start

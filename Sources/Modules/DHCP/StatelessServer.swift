@@ -22,8 +22,7 @@ struct StatelessServer: Sendable {
     let config: StatelessConfig
     let mac: MACAddress
 
-    /// The server's identifier, of its Ethernet address (RFC 8415, section 11.4): it stays as long as that does.
-    var identifier: [UInt8] { StructureBytes().be16(3).be16(1).bytes(mac.bytes).bytes }
+    var identifier: [UInt8] { DHCPv6Message.identifier(of: mac) }
 
     /// - Parameter isMulticast: whether the message was sent to all servers, as it has to be (RFC 8415, section 18.4).
     /// - Returns: what is to be sent, and what to count.

@@ -24,22 +24,28 @@ struct Provision: Sendable, Hashable {
 
 // Over the end of `hoverd`, and a reboot.
 extension Provision {
+    private static let prefixSize = 20
+
     /// - Parameters:
     ///   - now: milliseconds of the clock of its lifetimes.
     ///   - wall: milliseconds of the clock that a reboot does not begin anew.
     func bytes(now: Int, wall: UInt64) -> [UInt8] {
         let age = UInt64(max(now - (delegation?.start ?? now), 0))
-        return StructureBytes().bytes((gateway ?? .any6).bytes).u64(wall - min(age, wall)).bytes(message).bytes
+        // Of several prefixes in the message the one that is used, as a key of a table of routes.
+        let prefix = delegation?.prefix.key ?? [UInt8](repeating: 0, count: Self.prefixSize)
+        return StructureBytes().bytes((gateway ?? .any6).bytes).u64(wall - min(age, wall)).bytes(prefix).bytes(message)
+            .bytes
     }
 
     init(bytes: [UInt8], now: Int, wall: UInt64) {
         var reader = StructureReader(bytes)
         gateway = IPAddress(bytes: reader.bytes(16)).flatMap { $0.isUnspecified ? nil : $0 }
         let began = reader.u64()
-        message = Array(bytes.dropFirst(24))
+        let current = IPPrefix(key: reader.bytes(Self.prefixSize))
+        message = Array(bytes.dropFirst(24 + Self.prefixSize))
         // A clock that went back says nothing of the time since.
         let start = now - (wall > began ? Int(clamping: wall - began) : 0)
-        delegation = (try? DHCPv6Message(message)).flatMap { PrefixDelegation($0, start: start) }
+        delegation = (try? DHCPv6Message(message)).flatMap { PrefixDelegation($0, start: start, current: current) }
         if let end = delegation?.end, end <= now { delegation = nil }
     }
 
@@ -98,9 +104,8 @@ struct ProviderClient: Sendable {
 
     init(mac: MACAddress, remembering gateway: IPAddress?, now: Int) {
         self.mac = mac
-        // Of the Ethernet address, which stays as long as the module and the port do (RFC 8415, section 11.4).
-        let identifier = StructureBytes().be16(3).be16(1).bytes(mac.bytes).bytes
-        prefixes = PrefixClient(identifier: identifier, random: SystemRandomNumberGenerator())
+        prefixes = PrefixClient(
+            identifier: DHCPv6Message.identifier(of: mac), random: SystemRandomNumberGenerator())
         solicitDue = now
         if let gateway { routers[gateway] = now + Self.grace }
     }

@@ -131,7 +131,7 @@ struct DelegatedSubnet: Sendable, Hashable {
         let bits = 64 - prefix.length
         guard !prefix.isIPv4, (0...63).contains(bits), bits >= 32 || number >> bits == 0 else { return nil }
         var bytes = prefix.network.bytes
-        for index in 0..<8 where index >= 4 { bytes[index] |= UInt8(number >> (8 * (7 - index)) & 0xff) }
+        for index in 4..<8 { bytes[index] |= UInt8(number >> (8 * (7 - index)) & 0xff) }
         bytes[15] = 1
         return IPAddress(bytes: bytes).flatMap { IPPrefix($0, length: 64) }
     }

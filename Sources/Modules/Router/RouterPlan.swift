@@ -45,7 +45,7 @@ struct RouterPlan: Sendable {
         icmpErrorRate = config.icmpErrorRate
         icmpErrorBurst = config.icmpErrorBurst
         try checkAddresses(config, reader)
-        try checkDelegated(config, reader)
+        try checkDelegated(reader)
         for port in ports {
             for address in port.addresses { addRoutes(of: address, port: port.number) }
         }
@@ -186,7 +186,7 @@ struct RouterPlan: Sendable {
     }
 
     /// What is delegated comes by a port that asks for it, and each subnet goes to one port.
-    private func checkDelegated(_ config: RouterConfig, _ reader: ConfigReader) throws(ConfigError) {
+    private func checkDelegated(_ reader: ConfigReader) throws(ConfigError) {
         for (index, port) in ports.enumerated() {
             guard let delegated = port.delegated else { continue }
             let place = "interfaces/\(index)/delegated"
